@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.core.overlap import dice
 from napari_ssn.core.signed import signed_distances
 from napari_ssn.core.surface import mean_surface_distance
+from napari_ssn.geometry.arrays import Floats, Labels
 
-Floats = NDArray[np.float64]
-Maps = NDArray[np.uint8]
+Maps = Labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.deciding import exact_logits, product_rounding, rounding, signs
+from napari_ssn.geometry.arrays import Floats, Labels, Where
 
 if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
@@ -40,9 +41,7 @@ def _margins(dist: LogitDistribution) -> _Margins:
     )
 
 
-def one_margin(
-    dist: LogitDistribution, z: NDArray[np.float64], where: tuple[slice | int, ...]
-) -> NDArray[np.float32] | None:
+def one_margin(dist: LogitDistribution, z: Floats, where: Where) -> NDArray[np.float32] | None:
     """Margin of a z by one product; None if any is too near zero for its sign to be sure.
 
     In numpy, which starts an operation ten times sooner than torch: what counts when a
@@ -58,9 +57,7 @@ def one_margin(
     return value.reshape(columns.shape[1:])
 
 
-def binary_blocks(
-    dist: LogitDistribution, draws: NDArray[np.float64]
-) -> Iterator[tuple[slice, Tensor]]:
+def binary_blocks(dist: LogitDistribution, draws: Floats) -> Iterator[tuple[slice, Tensor]]:
     """Decode many z of a two-class distribution, one matrix product per block of voxels.
 
     Args:
@@ -89,7 +86,7 @@ def binary_blocks(
         yield block, wins
 
 
-def binary_maps(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.uint8]:
+def binary_maps(dist: LogitDistribution, draws: Floats) -> Labels:
     """`Decodable.label_maps` of (n, R) z."""
     out = np.empty((len(draws), *dist.space), np.uint8)
     flat = out.reshape(len(draws), -1)

@@ -6,14 +6,13 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.few import grid_of, refuse_ensembles
 from napari_ssn.core.measures import Given, volume_distribution
-
-Floats = NDArray[np.float64]
+from napari_ssn.geometry.arrays import Floats
 
 #: Growth that guidelines on lung nodules act on, because repeated scans differ by about as much.
 GROWTH = 0.25

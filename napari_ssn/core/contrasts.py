@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.geometry.arrays import Floats
 
 # Bytes of a part of a member that is looked at in one piece, in float32.
 PIECE = 1 << 22
@@ -49,7 +49,7 @@ class Helmert:
             in_threads(part, range(0, logits.shape[1], step))
         self._count += 1
 
-    def finish(self, rank: int | None) -> tuple[torch.Tensor, torch.Tensor, NDArray[np.float64]]:
+    def finish(self, rank: int | None) -> tuple[torch.Tensor, torch.Tensor, Floats]:
         """Mean (C, *S), columns (R, C, *S), and z (M, R) of each member."""
         count = self._count
         if count == 1:
@@ -74,7 +74,7 @@ class Helmert:
         return self._mean, factor[:rank].clone(), z @ turn.numpy()
 
 
-def contrasts(count: int) -> NDArray[np.float64]:
+def contrasts(count: int) -> Floats:
     """Helmert's contrasts H, (M − 1, M): ``H Hᵀ = I`` and ``Hᵀ H = I − 11ᵀ/M``.
 
     Row r compares member r + 1 with the mean of those before it.

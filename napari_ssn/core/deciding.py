@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_ssn.geometry.arrays import Labels
 
-def decode(logits: Tensor) -> NDArray[np.uint8]:
+
+def decode(logits: Tensor) -> Labels:
     """argmax over the classes of (C, *S) logits, lowest label first among equals."""
     if logits.shape[0] == 2:
         winner = (logits[1] > logits[0]).to(torch.uint8)
@@ -19,7 +20,7 @@ def decode(logits: Tensor) -> NDArray[np.uint8]:
         for label in range(1, logits.shape[0]):
             _win(winner, logits[label] > best, label)
             torch.maximum(best, logits[label], out=best)
-    out: NDArray[np.uint8] = winner.cpu().numpy()
+    out: Labels = winner.cpu().numpy()
     return out
 
 

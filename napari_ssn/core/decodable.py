@@ -17,6 +17,7 @@ from napari_ssn.core.kinds import Form
 from napari_ssn.core.presence import check_presence, draw_present
 from napari_ssn.core.spread import Spread, spread_out
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Mask, Where
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ class Decodable(ABC):
     """
 
     form: ClassVar[Form]
-    affine: NDArray[np.float64]
+    affine: Floats
     start: tuple[int, ...] | None
     image_space: tuple[int, ...] | None
     presence: float
@@ -78,9 +79,7 @@ class Decodable(ABC):
         """Those arrays by name that all others follow from; never written to."""
 
     @abstractmethod
-    def label_map(
-        self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()
-    ) -> NDArray[np.uint8]:
+    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> Labels:
         """Label map of a z, ``argmax_c (μ + P z)``; ties go to the lowest label.
 
         Args:
@@ -102,10 +101,7 @@ class Decodable(ABC):
 
     @abstractmethod
     def probability(
-        self,
-        label: int | None = None,
-        draws: int = 128,
-        between: Callable[[], None] = lambda: None,
+        self, label: int | None = None, draws: int = 128, between: Between = lambda: None
     ) -> NDArray[np.float32]:
         """Marginal probability of one label, (*S) float32: as `probabilities` has it.
 
@@ -118,7 +114,7 @@ class Decodable(ABC):
         """
 
     @abstractmethod
-    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
+    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> Labels:
         """Draw n label maps, (n, *S) uint8; draw i is that of ``draw_z(n, rank, seed)[i]``.
 
         With a presence below 1 those that ``present(n, seed)`` says False of are empty.
@@ -140,9 +136,7 @@ class Decodable(ABC):
         """
 
     @abstractmethod
-    def logits_at(
-        self, voxels: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def logits_at(self, voxels: Ints) -> tuple[Floats, Floats]:
         """Mean (C, n) and factor (R, C, n) of some voxels, float64, up to what all classes share.
 
         Args:
@@ -150,18 +144,14 @@ class Decodable(ABC):
         """
 
     @abstractmethod
-    def label_counts(self, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    def label_counts(self, draws: Floats) -> Ints:
         """Voxels of each label in the label map of each of (n, R) z, (n, C).
 
         Row i is ``count_labels(self.label_map(draws[i]), C)``; the maps are not kept.
         """
 
     @abstractmethod
-    def over_voxels(
-        self,
-        draws: NDArray[np.float64],
-        function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
-    ) -> list[Any]:
+    def over_voxels(self, draws: Floats, function: Callable[[Ints, Labels], Any]) -> list[Any]:
         """Apply a function to the labels of (n, R) z, one block of voxels after the other.
 
         Args:
@@ -172,9 +162,7 @@ class Decodable(ABC):
         """
 
     @abstractmethod
-    def changing(
-        self, radius: float
-    ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+    def changing(self, radius: float) -> tuple[Ints, Callable[[Floats], Labels]]:
         """Voxels that some z of norm up to ``radius`` can change, and what decodes them.
 
         Returns:
@@ -183,12 +171,7 @@ class Decodable(ABC):
         """
 
     @abstractmethod
-    def labels_at(
-        self,
-        z: NDArray[np.float64],
-        voxels: NDArray[np.int64],
-        between: Callable[[], None] = lambda: None,
-    ) -> NDArray[np.uint8]:
+    def labels_at(self, z: Floats, voxels: Ints, between: Between = lambda: None) -> Labels:
         """Labels of each z at some voxels, (n, v), those of `label_map`, in whichever order.
 
         Args:
@@ -205,11 +188,11 @@ class Decodable(ABC):
         """
 
     @abstractmethod
-    def plain_gram(self) -> NDArray[np.float64]:
+    def plain_gram(self) -> Floats:
         """``Σ_v P̃_vᵀ P̃_v`` with ``P̃ = (I − 11ᵀ/C) P``, (R, R): see `directions.plain_gram`."""
 
     @abstractmethod
-    def spread_by(self, factors: NDArray[np.float64], cancelled: Callable[[], bool]) -> Decodable:
+    def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> Decodable:
         """The same with deviations multiplied label by label, see `Spread`; stored as this is.
 
         Args:
@@ -232,7 +215,7 @@ class Decodable(ABC):
         return False
 
     @property
-    def mean_counts(self) -> NDArray[np.int64]:
+    def mean_counts(self) -> Ints:
         """Voxels of each label in the mean's label map, (C,)."""
         return count_labels(self.label_map(), self.classes)
 
@@ -256,14 +239,14 @@ class Decodable(ABC):
         """
         return spread_out(self, Spread(overall, tuple(per_label)))
 
-    def present(self, n: int, seed: int = 0) -> NDArray[np.bool_]:
+    def present(self, n: int, seed: int = 0) -> Mask:
         """Which of ``sample(n, seed)`` are of a reader who outlines something, (n,) bool.
 
         ``u_i < p``; all are where presence is 1. Some of the others may be empty too, by their z.
         """
         return draw_present(n, self.presence, seed)
 
-    def emptied(self, maps: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    def emptied(self, maps: Labels, seed: int) -> Labels:
         """Maps of ``draw_z(n, rank, seed)`` with those emptied, in place, that are not present."""
         if self.presence < 1:
             maps[~self.present(len(maps), seed)] = 0
@@ -292,7 +275,7 @@ class Decodable(ABC):
         """
         return self if self.presence == 1 else self.with_presence(1.0)
 
-    def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
+    def label_maps(self, z: ArrayLike) -> Labels:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
         draws = self.check_draws(z)
         out = np.empty((len(draws), *self.space), np.uint8)
@@ -300,11 +283,11 @@ class Decodable(ABC):
             row[...] = self.label_map(vector)
         return out
 
-    def check_z(self, z: ArrayLike | None) -> NDArray[np.float64]:
+    def check_z(self, z: ArrayLike | None) -> Floats:
         """Return z as (R,) float64; None is the zero vector. ValueError if it does not fit."""
         return latent.checked(z, self.rank)
 
-    def check_draws(self, z: ArrayLike) -> NDArray[np.float64]:
+    def check_draws(self, z: ArrayLike) -> Floats:
         """Return many z as (n, R) float64; ValueError if they do not fit."""
         return latent.checked_draws(z, self.rank)
 
@@ -327,7 +310,7 @@ class Decodable(ABC):
         assert self.start is not None
         return tuple(slice(s, s + n) for s, n in zip(self.start, self.space, strict=True))
 
-    def image_affine(self) -> NDArray[np.float64]:
+    def image_affine(self) -> Floats:
         """Affine of the image this grid was cut from, 4×4."""
         assert self.start is not None
         return Affine(self.affine).from_voxel(tuple(-s for s in self.start))

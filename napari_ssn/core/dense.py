@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.binary import binary_blocks
@@ -17,6 +16,7 @@ from napari_ssn.core.deciding import decode_many, rounding
 from napari_ssn.core.decodable import EPSILON
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 
 if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
@@ -37,7 +37,7 @@ _BYTES = 1 << 26
 _MANY = 1 << 18
 
 
-def counts_of(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+def counts_of(dist: LogitDistribution, draws: Floats) -> Ints:
     """`Decodable.label_counts`."""
     if len(draws) < _FEW or len(draws) * math.prod(dist.space) <= _LITTLE:
         return _count(dist, draws)
@@ -55,7 +55,7 @@ def counts_of(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np
     return out
 
 
-def _count(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+def _count(dist: LogitDistribution, draws: Floats) -> Ints:
     """`counts_of` by decoding every voxel for every z."""
     out = np.zeros((len(draws), dist.classes), np.int64)
     if dist.classes > 2:
@@ -69,7 +69,7 @@ def _count(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.in
     return out
 
 
-def maps_of(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.uint8]:
+def maps_of(dist: LogitDistribution, draws: Floats) -> Labels:
     """`Decodable.label_maps` of three classes and more."""
     out = np.empty((len(draws), int(np.prod(dist.space))), np.uint8)
     for block, labels in _several(dist, draws):
@@ -77,9 +77,7 @@ def maps_of(dist: LogitDistribution, draws: NDArray[np.float64]) -> NDArray[np.u
     return out.reshape(len(draws), *dist.space)
 
 
-def _several(
-    dist: LogitDistribution, draws: NDArray[np.float64]
-) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+def _several(dist: LogitDistribution, draws: Floats) -> Iterator[tuple[slice, Labels]]:
     """Flattened label maps of (n, R) z of three classes and more, (b, V), some draws at a time.
 
     Of few voxels an operation takes longer to start than to carry out.
@@ -96,9 +94,7 @@ def _several(
         yield block, decode_many(mean, factor, rows[block]).cpu().numpy()
 
 
-def labelled(
-    dist: LogitDistribution, z: NDArray[np.float64]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+def labelled(dist: LogitDistribution, z: Floats) -> Iterator[tuple[Ints, Labels]]:
     """Voxels that some of (n, R) z can change and their labels (n, b), block by block."""
     active = dist.changeable(float(np.linalg.norm(z, axis=1).max()))
     voxels = np.flatnonzero(active.cpu().numpy())
@@ -132,7 +128,7 @@ def contenders(dist: LogitDistribution) -> Margin:
     return Margin(difference(mean), columns, deviation, lower[0] == 0)
 
 
-def plain_gram_of(dist: LogitDistribution) -> NDArray[np.float64]:
+def plain_gram_of(dist: LogitDistribution) -> Floats:
     """`Decodable.plain_gram`."""
     factor = dist.cov_factor.flatten(2)
     total = torch.zeros(dist.rank, dist.rank, dtype=torch.float64, device=factor.device)
@@ -142,7 +138,7 @@ def plain_gram_of(dist: LogitDistribution) -> NDArray[np.float64]:
     return np.asarray(total.cpu().numpy())
 
 
-def spread_of(dist: LogitDistribution, factors: NDArray[np.float64]) -> LogitDistribution:
+def spread_of(dist: LogitDistribution, factors: Floats) -> LogitDistribution:
     """`Decodable.spread_by`."""
     if (factors == factors[0]).all():
         return dist.tempered(float(factors[0]))
@@ -190,9 +186,7 @@ def activation(dist: LogitDistribution) -> Tensor:
     return out
 
 
-def changing_of(
-    dist: LogitDistribution, radius: float
-) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+def changing_of(dist: LogitDistribution, radius: float) -> tuple[Ints, Callable[[Floats], Labels]]:
     """`Decodable.changing`."""
     active = dist.changeable(radius)
     if not bool(active.any()):
@@ -202,7 +196,7 @@ def changing_of(
     return voxels, lambda z: column.label_maps(z).reshape(len(z), -1)
 
 
-def noisy_maps(dist: LogitDistribution, draws: NDArray[np.float64], seed: int) -> NDArray[np.uint8]:
+def noisy_maps(dist: LogitDistribution, draws: Floats, seed: int) -> Labels:
     """Label maps of (n, R) z with ``√D ε`` added to their logits, (n, *S)."""
     generator = np.random.default_rng([seed, 1])
     out = np.empty((len(draws), *dist.space), np.uint8)

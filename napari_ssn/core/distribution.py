@@ -45,6 +45,7 @@ from napari_ssn.core.latent import draw_z as draw_z
 from napari_ssn.core.marginals import binary_marginals, label_marginal, orthant_marginals
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.tensors import as_tensor, check_tensors, column_of, forward, taken
+from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Where
 from napari_ssn.geometry.brief import brief
 
 TENSORS = ("mean", "cov_factor", "cov_diag")
@@ -82,7 +83,7 @@ class LogitDistribution(Decodable):
     mean: Tensor
     cov_factor: Tensor
     cov_diag: Tensor
-    affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    affine: Floats = field(default_factory=lambda: np.eye(4))
     start: tuple[int, ...] | None = None
     image_space: tuple[int, ...] | None = None
     presence: float = 1.0
@@ -135,7 +136,7 @@ class LogitDistribution(Decodable):
         """Where the parameters lie."""
         return self.mean.device
 
-    def logits(self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()) -> Tensor:
+    def logits(self, z: ArrayLike | None = None, where: Where = ()) -> Tensor:
         """``μ + Σ_r z_r P_r`` on the grid or a part of it, (C, *part) float32.
 
         Args:
@@ -153,9 +154,7 @@ class LogitDistribution(Decodable):
             logits.add_(scratch)
         return logits.flip([axis + 1 for axis in turned]) if turned else logits
 
-    def label_map(
-        self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()
-    ) -> NDArray[np.uint8]:
+    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> Labels:
         """See `Decodable.label_map`.
 
         Examples:
@@ -178,14 +177,14 @@ class LogitDistribution(Decodable):
                 return (margin > 0).view(np.uint8)
         return decode(self.logits(vector, where))
 
-    def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
+    def label_maps(self, z: ArrayLike) -> Labels:
         """Label maps of many z, (n, *S) uint8: `label_map` of each, bit for bit."""
         draws = self.check_draws(z)
         if near_of(self, draws):
             return super().label_maps(draws)
         return (binary_maps if self.classes == 2 else maps_of)(self, draws)
 
-    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
+    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> Labels:
         """Draw n label maps, (n, *S) uint8.
 
         Draw i is ``label_map(draw_z(n, rank, seed)[i])``; with ``pixel_noise`` the term
@@ -230,43 +229,30 @@ class LogitDistribution(Decodable):
         mean, factor, diag = (take(values).unsqueeze(-1) for values in tensors)
         return column_of(LogitDistribution, mean, factor, diag, self.presence)
 
-    def logits_at(
-        self, voxels: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def logits_at(self, voxels: Ints) -> tuple[Floats, Floats]:
         """See `Decodable.logits_at`."""
         where = np.ascontiguousarray(voxels)
         return taken(self.mean.flatten(1), where), taken(self.cov_factor.flatten(2), where)
 
-    def label_counts(self, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    def label_counts(self, draws: Floats) -> Ints:
         """See `Decodable.label_counts`."""
         near = near_of(self, draws)
         return packed_counts(near, draws) if near else counts_of(self, draws)
 
-    def over_voxels(
-        self,
-        draws: NDArray[np.float64],
-        function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
-    ) -> list[Any]:
+    def over_voxels(self, draws: Floats, function: Callable[[Ints, Labels], Any]) -> list[Any]:
         """See `Decodable.over_voxels`; in one thread, or several if it is large."""
         if near := near_of(self, draws):
             return packed_over(near, draws, function)
         return [function(*block) for block in labelled(self, draws)]
 
-    def changing(
-        self, radius: float
-    ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+    def changing(self, radius: float) -> tuple[Ints, Callable[[Floats], Labels]]:
         """See `Decodable.changing`."""
         # Finding the voxels costs as much as the columns of them do.
         if near := near_within(self, radius, draws=2):
             return near.changing(radius)
         return changing_of(self, radius)
 
-    def labels_at(
-        self,
-        z: NDArray[np.float64],
-        voxels: NDArray[np.int64],
-        between: Callable[[], None] = lambda: None,
-    ) -> NDArray[np.uint8]:
+    def labels_at(self, z: Floats, voxels: Ints, between: Between = lambda: None) -> Labels:
         """See `Decodable.labels_at`."""
         return labels_among(self, z, voxels, between)
 
@@ -274,13 +260,11 @@ class LogitDistribution(Decodable):
         """See `Decodable.contenders`: one piece, and nothing is left out."""
         return [partial(contenders, self)]
 
-    def plain_gram(self) -> NDArray[np.float64]:
+    def plain_gram(self) -> Floats:
         """See `Decodable.plain_gram`."""
         return plain_gram_of(self)
 
-    def spread_by(
-        self, factors: NDArray[np.float64], cancelled: Callable[[], bool]
-    ) -> LogitDistribution:
+    def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> LogitDistribution:
         """See `Decodable.spread_by`."""
         return spread_of(self, factors)
 
@@ -333,10 +317,7 @@ class LogitDistribution(Decodable):
         return marginals.float().cpu().numpy()
 
     def probability(
-        self,
-        label: int | None = None,
-        draws: int = 128,
-        between: Callable[[], None] = lambda: None,
+        self, label: int | None = None, draws: int = 128, between: Between = lambda: None
     ) -> NDArray[np.float32]:
         """See `Decodable.probability`."""
         found: NDArray[np.float32] = label_marginal(self, label, draws, between).cpu().numpy()

@@ -32,6 +32,7 @@ from napari_ssn.core.reading import (
     distance_logits,
 )
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Between, Floats
 from napari_ssn.geometry.brief import brief
 
 #: Probabilities are clipped to these: else the most certain member would outvote all others.
@@ -64,10 +65,7 @@ class Ensemble(LogitDistribution):
         return np.stack([self.probability(label) for label in range(self.classes)])
 
     def probability(
-        self,
-        label: int | None = None,
-        draws: int = 128,
-        between: Callable[[], None] = lambda: None,
+        self, label: int | None = None, draws: int = 128, between: Between = lambda: None
     ) -> NDArray[np.float32]:
         """See `Decodable.probability` and `probabilities`."""
         if self.members.many:
@@ -78,7 +76,7 @@ class Ensemble(LogitDistribution):
         between()
         return found
 
-    def spread_by(self, factors: NDArray[np.float64], cancelled: Callable[[], bool]) -> Ensemble:
+    def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> Ensemble:
         """See `Decodable.spread_by`: each member stays where it is, and outlines what is there."""
         wider, maps = super().spread_by(factors, cancelled), self.members.label_maps.copy()
         for number in self.members.outlined:
@@ -99,7 +97,7 @@ def ensemble(
     width_mm: float = WIDTH_MM,
     distances: bool | None = None,
     classes: int | None = None,
-    between: Callable[[], None] = lambda: None,
+    between: Between = lambda: None,
 ) -> Ensemble:
     """The low-rank Gaussian over logits that several maps of one image are.
 
@@ -171,7 +169,7 @@ class Gathered:
 
     logits: Logits
     members: Members
-    affine: NDArray[np.float64]
+    affine: Floats
 
     @property
     def presence(self) -> float:
@@ -207,7 +205,7 @@ def gathered(
     width_mm: float = WIDTH_MM,
     distances: bool | None = None,
     classes: int | None = None,
-    between: Callable[[], None] = lambda: None,
+    between: Between = lambda: None,
     names: Sequence[str] = (),
 ) -> Gathered:
     """Read the members of an ensemble; arguments and errors as for `ensemble`.

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.ensemble import Ensemble
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 
 #: Why two scans are not compared.
 ENSEMBLE = (
@@ -64,9 +64,9 @@ class Few:
         outlining: (n,) rows of ``label_maps`` that these are.
     """
 
-    label_maps: NDArray[np.uint8]
-    z: NDArray[np.float64]
-    outlining: NDArray[np.int64]
+    label_maps: Labels
+    z: Floats
+    outlining: Ints
 
     @property
     def presence(self) -> float:
@@ -106,6 +106,6 @@ def refuse_ensembles(*dists: Decodable) -> None:
         raise DataError(ENSEMBLE)
 
 
-def has_labels(label_map: NDArray[np.uint8], points: Iterable[tuple[tuple[int, ...], int]]) -> bool:
+def has_labels(label_map: Labels, points: Iterable[tuple[tuple[int, ...], int]]) -> bool:
     """Whether a label map has the labels of some voxels."""
     return all(label_map[index] == label for index, label in points)

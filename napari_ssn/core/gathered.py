@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_ssn.core.columns.certain import pack_doubtful
 from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.contrasts import Helmert
 from napari_ssn.core.decodable import EPSILON
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Logits:
         mean, factor: theirs, (C, n) and (R, C, n).
     """
 
-    labels: NDArray[np.uint8]
+    labels: Labels
     certain: torch.Tensor
-    voxels: NDArray[np.int64]
+    voxels: Ints
     mean: torch.Tensor
     factor: torch.Tensor
 
@@ -74,12 +74,10 @@ class Gathering:
     """Members as they come."""
 
     def __init__(self) -> None:
-        self._members: list[tuple[NDArray[np.uint8], NDArray[np.int64], torch.Tensor]] = []
+        self._members: list[tuple[Labels, Ints, torch.Tensor]] = []
         self._doubt = np.empty(0, bool)
 
-    def add(
-        self, label_map: NDArray[np.uint8], voxels: NDArray[np.int64], logits: torch.Tensor
-    ) -> None:
+    def add(self, label_map: Labels, voxels: Ints, logits: torch.Tensor) -> None:
         """Take a member.
 
         Args:
@@ -97,7 +95,7 @@ class Gathering:
 
     def finish(
         self, certain: torch.Tensor, space: tuple[int, ...], rank: int | None
-    ) -> tuple[Logits, NDArray[np.float64]]:
+    ) -> tuple[Logits, Floats]:
         """Logits of all, and z (M, R) of each member; what was gathered is let go of.
 
         Args:

@@ -11,6 +11,7 @@ from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.latent import check_near
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 from napari_ssn.geometry.brief import brief
 
 
@@ -42,13 +43,13 @@ class Hypothesis:
         0.012
     """
 
-    label_map: NDArray[np.uint8]
-    affine: NDArray[np.float64]
-    z: NDArray[np.float64] | None
+    label_map: Labels
+    affine: Floats
+    z: Floats | None
     classes: int = 2
     probability: float | None = None
     probability_error: float | None = None
-    beyond: NDArray[np.float64] | None = None
+    beyond: Floats | None = None
 
     __repr__ = brief
 
@@ -80,19 +81,19 @@ class Hypothesis:
         return cls(label_map, dist.image_affine(), vector, dist.classes)
 
     @property
-    def drawn(self) -> NDArray[np.float64] | None:
+    def drawn(self) -> Floats | None:
         """z and what the draw holds beyond it, as a posterior takes it; None without a z."""
         if self.z is None or self.beyond is None:
             return self.z
         return np.concatenate([self.z, self.beyond])
 
     @property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> Ints:
         """Voxels of each label, (C,)."""
         return count_labels(self.label_map, self.classes)
 
     @property
-    def volumes_ml(self) -> NDArray[np.float64]:
+    def volumes_ml(self) -> Floats:
         """Millilitres of each label, (C,)."""
         return self.counts.astype(np.float64) * np.float64(Affine(self.affine).voxel_ml)
 
@@ -121,7 +122,7 @@ class ProbabilityMap:
     """
 
     values: NDArray[np.float32]
-    affine: NDArray[np.float64]
+    affine: Floats
 
     __repr__ = brief
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.core.summaries.conformal import conformal_quantile, patient_weights
+from napari_ssn.geometry.arrays import Floats
 
 __all__ = ["FEATURES", "Reference", "learn_reference", "likeness_features"]
 
-Floats = NDArray[np.float64]
 
 #: What is taken of each channel, in this order.
 FEATURES = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from napari_ssn.core.decodable import EPSILON
+from napari_ssn.geometry.arrays import Between
 
 # Bounds of a probability that are no farther apart count as one number.
 _APART = 2e-4
@@ -35,10 +36,7 @@ def binary_marginals(dist: LogitDistribution) -> Tensor:
 
 
 def label_marginal(
-    dist: LogitDistribution,
-    label: int | None,
-    draws: int,
-    between: Callable[[], None] = lambda: None,
+    dist: LogitDistribution, label: int | None, draws: int, between: Between = lambda: None
 ) -> Tensor:
     """Marginal of one label, or of all but the background together; returns (*S) float32.
 

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.core import few
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats, Ints, Mask
 
 
-def label_counts(dist: Decodable, z: ArrayLike) -> NDArray[np.int64]:
+def label_counts(dist: Decodable, z: ArrayLike) -> Ints:
     """Voxels of each label in the label map of each z, without keeping the maps.
 
     Args:
@@ -35,19 +36,17 @@ class Given(few.Given, Protocol):
     def presence(self) -> float:
         """P(a reader outlines anything) given that."""
 
-    def present(self, n: int, seed: int = 0) -> NDArray[np.bool_]:
+    def present(self, n: int, seed: int = 0) -> Mask:
         """Whether each of n draws is of a reader who outlines anything, (n,)."""
 
-    def draw(self, n: int, seed: int = 0) -> NDArray[np.float64]:
+    def draw(self, n: int, seed: int = 0) -> Floats:
         """Hypotheses given that, (n, any)."""
 
-    def label_counts(self, z: NDArray[np.float64]) -> NDArray[np.int64]:
+    def label_counts(self, z: Floats) -> Ints:
         """Voxels of each label in each of them, (n, C)."""
 
 
-def volume_distribution(
-    dist: Decodable | Given, n: int = 1000, seed: int = 0
-) -> NDArray[np.float64]:
+def volume_distribution(dist: Decodable | Given, n: int = 1000, seed: int = 0) -> Floats:
     """Volumes of each label over n hypotheses drawn without pixel noise, (n, C) mL.
 
     Args:
@@ -154,7 +153,7 @@ def central_range(
 
 def calibrated_values(
     values: ArrayLike, median: float, factors: tuple[float, float] | None = None
-) -> NDArray[np.float64]:
+) -> Floats:
     """Values of which the quantiles are those of `central_range` with the same factors.
 
     What is 0 stays so: there is nothing to make larger.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.kinds import MemberKind
 from napari_ssn.core.odd import Odd, odd_ones
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 from napari_ssn.geometry.brief import brief
 
 #: From so many members on hypotheses are drawn; of fewer, cards, shares and sizes are theirs.
@@ -54,10 +55,10 @@ class Members:
             voxel counts, because distances were taken.
     """
 
-    label_maps: NDArray[np.uint8]
-    z: NDArray[np.float64]
+    label_maps: Labels
+    z: Floats
     method: Method
-    clipped: NDArray[np.int64]
+    clipped: Ints
     classes: int
     numbers: tuple[int, ...] | None = None
     hardened: int = 0
@@ -68,12 +69,12 @@ class Members:
         return len(self.label_maps)
 
     @cached_property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> Ints:
         """Voxels of each label in each member's map, (M, C)."""
         return np.stack([count_labels(one, self.classes) for one in self.label_maps])
 
     @cached_property
-    def outlined(self) -> NDArray[np.int64]:
+    def outlined(self) -> Ints:
         """Numbers of those that outline anything, from 0."""
         return np.flatnonzero(self.counts[:, 1:].any(axis=1)).astype(np.int64)
 
@@ -87,9 +88,7 @@ class Members:
         """Whether they are so many that hypotheses drawn around them say more than they."""
         return len(self) >= MANY
 
-    def votes(
-        self, label: int | None = None, of: NDArray[np.int64] | None = None
-    ) -> NDArray[np.float32]:
+    def votes(self, label: int | None = None, of: Ints | None = None) -> NDArray[np.float32]:
         """Share of the members that give a voxel the label, (*S).
 
         Args:
@@ -103,7 +102,7 @@ class Members:
             out += (found > 0) if label is None else (found == label)
         return out.astype(np.float32) / np.float32(len(asked))
 
-    def reach(self, direction: NDArray[np.float64]) -> tuple[float, float]:
+    def reach(self, direction: Floats) -> tuple[float, float]:
         """How far the outermost members stand along a direction, in standard deviations.
 
         ``min_m z_m · v`` and ``max_m z_m · v``: a walk beyond them leaves what anybody outlined.

@@ -26,8 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from napari_ssn.core.overlap import (
-    Floats,
-    Labels,
+    AnyLabels,
     check_same_space,
     checked_labels,
     dice,
@@ -56,6 +55,7 @@ from napari_ssn.core.statistics import (
     expected_calibration_error,
     share_interval,
 )
+from napari_ssn.geometry.arrays import Floats
 
 __all__ = [
     "BrierParts",
@@ -93,7 +93,7 @@ _FEW = 0.5
 _ROWS = 64
 
 
-def _iou(a: Labels, b: Labels, classes: int, common: ArrayLike = 0) -> Floats:
+def _iou(a: AnyLabels, b: AnyLabels, classes: int, common: ArrayLike = 0) -> Floats:
     """Mean IoU of all pairs of maps, already validated and flat: (N, V), (M, V) → (N, M)."""
     shape = (classes - 1, len(a), len(b))
     step = max(1, _BLOCK_BYTES // (4 * (len(a) + len(b))))

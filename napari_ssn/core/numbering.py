@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from napari_ssn.geometry.arrays import Labels
 
 # Up to this number a gap costs little, and who drew with these numbers knows them.
 _KEPT = 16
 
 
-def numbered(
-    maps: NDArray[np.uint8],
-) -> tuple[NDArray[np.uint8], tuple[int, ...] | None]:
+def numbered(maps: Labels) -> tuple[Labels, tuple[int, ...] | None]:
     """Label maps with few numbers, and the number that each label had where it is another one.
 
     Where each map holds one label at most, all of these are the same thing, label 1: masks of 255,

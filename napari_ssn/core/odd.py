@@ -12,10 +12,9 @@ from itertools import permutations, product
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-Labels = NDArray[np.uint8]
+from napari_ssn.geometry.arrays import Labels
 
 # Labels are compared at so many voxels along each axis, or twice as many, at most.
 _LOOKED_AT = 96
@@ -105,9 +104,7 @@ def _disordered(maps: Sequence[Labels], classes: int) -> tuple[int, ...]:
     return tuple(number for number, one in enumerate(order) if one != usual)
 
 
-def _matched(
-    one: NDArray[np.uint8], other: NDArray[np.uint8], classes: int
-) -> tuple[tuple[int, int], ...]:
+def _matched(one: Labels, other: Labels, classes: int) -> tuple[tuple[int, int], ...]:
     """Labels of one map that lie where another has other labels, each with that label."""
     if classes < 3:
         return ()

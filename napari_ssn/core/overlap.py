@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.integer[Any]]
+from napari_ssn.geometry.arrays import Floats
+
+AnyLabels = NDArray[np.integer[Any]]
 
 
 def checked_labels(
     classes: int | None, min_ndim: int, **fields: ArrayLike
-) -> tuple[int, list[Labels]]:
+) -> tuple[int, list[AnyLabels]]:
     """Label maps as small unsigned integers, and the number of classes they share."""
     maps = [np.asarray(values) for values in fields.values()]
     for field, array in zip(fields, maps, strict=True):
@@ -61,7 +62,7 @@ def dice(prediction: ArrayLike, reference: ArrayLike, classes: int | None = None
     return _dice(a, b[None], classes)
 
 
-def _dice(a: Labels, raters: Labels, classes: int) -> Floats:
+def _dice(a: AnyLabels, raters: AnyLabels, classes: int) -> Floats:
     """Mean Dice of a map (*S) with each of (M, *S), already validated: (C − 1,)."""
     flat, others = a.reshape(-1), raters.reshape(len(raters), -1)
     result = np.ones((len(others), classes - 1))
@@ -107,13 +108,13 @@ def dice_majority(prediction: ArrayLike, raters: ArrayLike, classes: int | None 
 
 def _with_raters(
     prediction: ArrayLike, raters: ArrayLike, classes: int | None
-) -> tuple[int, list[Labels]]:
+) -> tuple[int, list[AnyLabels]]:
     classes, (a, others) = checked_labels(classes, 1, prediction=prediction, raters=raters)
     check_same_space("prediction", a.shape, "raters", others.shape[1:])
     return classes, [a, others]
 
 
-def majority_vote(raters: ArrayLike, classes: int | None = None) -> Labels:
+def majority_vote(raters: ArrayLike, classes: int | None = None) -> AnyLabels:
     """The label most raters gave each voxel.
 
     y_v = argmax_c Σ_m [y_mv = c]; of tied labels the lowest, so two raters of four for a lesion
@@ -130,7 +131,7 @@ def majority_vote(raters: ArrayLike, classes: int | None = None) -> Labels:
     return _majority(checked, classes)
 
 
-def _majority(raters: Labels, classes: int) -> Labels:
+def _majority(raters: AnyLabels, classes: int) -> AnyLabels:
     vote = np.zeros(raters.shape[1:], dtype=raters.dtype)
     most = np.count_nonzero(raters == 0, axis=0)
     for c in range(1, classes):  # one count at a time: C counts of a volume need not fit in memory

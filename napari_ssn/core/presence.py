@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Flags = NDArray[np.bool_]
+from napari_ssn.geometry.arrays import Mask
+
+Flags = Mask
 
 # Number of this stream beside those of z (0), of pixel noise (1) and of what follows from them, so
 # that the same seed gives the z and the noise that it gives without presence.

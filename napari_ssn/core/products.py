@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from napari_ssn.geometry.arrays import Floats
 
 # Multiplications of one product, and numbers of a matrix that meets a vector: a library of linear
 # algebra does so few in the calling thread. To wake another for some microseconds of work costs

@@ -14,6 +14,7 @@ from napari_ssn.core.gathered import Gathering
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.core.signed import edge_distances
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 
 # How far the probabilities of a voxel may be from 1 in sum, and below 0: half precision rounds.
 _ROUNDED = 0.02
@@ -47,10 +48,10 @@ class Reader:
         self.low, self.high, self.hard, self.classes = low, high, hard, classes
         self.fractions = 0
         self._names = names
-        self.maps: list[NDArray[np.uint8]] = []
+        self.maps: list[Labels] = []
         self.clipped: list[int] = []
         self._soft = 0
-        self._index: tuple[tuple[int, ...], NDArray[np.int64]] | None = None
+        self._index: tuple[tuple[int, ...], Ints] | None = None
 
     def read(self, one: NDArray[Any], logits: Gathering, stop_at_saturated: bool) -> None:
         """Read the next one."""
@@ -164,7 +165,7 @@ class Reader:
                 voxels = self._lying(back, one.shape[1:])[voxels]
             gathering.add(self.maps[-1], voxels, torch.cat([parts[6] for parts in found], 1))
 
-    def _lying(self, back: tuple[int, ...], space: tuple[int, ...]) -> NDArray[np.int64]:
+    def _lying(self, back: tuple[int, ...], space: tuple[int, ...]) -> Ints:
         """Index in the flattened grid of each voxel as it lies in memory."""
         if self._index is None or self._index[0] != back:
             there = torch.arange(math.prod(space), dtype=torch.int64).view(space)
@@ -194,7 +195,7 @@ def certain_logits(classes: int, low: float, high: float) -> torch.Tensor:
 
 
 def distance_logits(
-    label_map: NDArray[np.uint8],
+    label_map: Labels,
     classes: int,
     spacing_mm: Sequence[float],
     width_mm: float,
@@ -216,7 +217,7 @@ def _centred(distances: NDArray[np.float32], scale: float) -> torch.Tensor:
     return torch.from_numpy(scaled - scaled.mean(axis=0))
 
 
-def saturated(label_map: NDArray[np.uint8], soft: int) -> bool:
+def saturated(label_map: Labels, soft: int) -> bool:
     """Whether probabilities say no more than their label map: no edge is soft.
 
     ``#{v : max_c p_vc ≤ high} < 0.1 · #{v at an edge}``, where a voxel is at an edge if a neighbour
@@ -236,7 +237,7 @@ def saturated(label_map: NDArray[np.uint8], soft: int) -> bool:
     return soft < _SOFT * int(edge.sum())
 
 
-def _no_probabilities(called: str, sums: NDArray[np.float64]) -> str:
+def _no_probabilities(called: str, sums: Floats) -> str:
     if not np.isfinite(sums).all():
         return (
             f"{called[0].upper() + called[1:]} holds values that are no probabilities: below 0 or "

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.core.statistics import calibration_sums
-
-Floats = NDArray[np.float64]
+from napari_ssn.geometry.arrays import Floats
 
 
 def fair_crps(draws: ArrayLike, observed: ArrayLike) -> float:

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_ssn.geometry.arrays import Labels, Mask
+
 # Distances of all labels that are held at once, in numbers: a hundred labels of a whole volume
 # would take gigabytes, and most of its voxels lie far from every edge.
 _AT_ONCE = 1 << 26
 
 
 def signed_distances(
-    label_map: NDArray[np.uint8], classes: int, spacing_mm: Sequence[float], width_mm: float
+    label_map: Labels, classes: int, spacing_mm: Sequence[float], width_mm: float
 ) -> NDArray[np.float32]:
     """How far each voxel lies inside (+) or outside (−) of each label, in widths, −1 … 1.
 
@@ -38,7 +40,7 @@ def signed_distances(
 
 
 def edge_distances(
-    label_map: NDArray[np.uint8],
+    label_map: Labels,
     classes: int,
     spacing_mm: Sequence[float],
     width_mm: float,
@@ -72,7 +74,7 @@ def edge_distances(
 
 
 def _inside(
-    out: NDArray[np.float32], mask: NDArray[np.bool_], spacing_mm: Sequence[float], width_mm: float
+    out: NDArray[np.float32], mask: Mask, spacing_mm: Sequence[float], width_mm: float
 ) -> None:
     """Put the signed distances of a mask into ``out``, which is −1."""
     if mask.all():
@@ -97,7 +99,7 @@ def _inside(
     out[box] = np.clip(near / width_mm, -1, 1)
 
 
-def _box(mask: NDArray[np.bool_]) -> tuple[slice, ...] | None:
+def _box(mask: Mask) -> tuple[slice, ...] | None:
     found = ndimage.find_objects(mask.view(np.uint8))
     return found[0] if found else None
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from napari_ssn.geometry.arrays import Floats
 
 if TYPE_CHECKING:
     from napari_ssn.core.decodable import Decodable
@@ -54,7 +55,7 @@ class Spread:
         """Whether it is another than the model's own."""
         return self.overall != 1 or any(factor != 1 for factor in self.per_label)
 
-    def factors(self, classes: int) -> NDArray[np.float64]:
+    def factors(self, classes: int) -> Floats:
         """``s``, (C,); ValueError if there are factors of another number of labels."""
         if len(self.per_label) not in (0, classes):
             raise ValueError(f"per_label: expected {classes} factors, got {len(self.per_label)}")

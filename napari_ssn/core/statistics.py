@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
-Floats = NDArray[np.float64]
+from napari_ssn.geometry.arrays import Floats, Ints
 
 # Eigenvalues of a positive semidefinite matrix come out this much below zero, relative to the
 # largest, at worst; what is more negative was no spectrum.
@@ -244,7 +244,7 @@ def share_interval(
     return Interval(share, low, high)
 
 
-def bootstrap_weights(groups: int, n: int = 1000, seed: int = 0) -> NDArray[np.int64]:
+def bootstrap_weights(groups: int, n: int = 1000, seed: int = 0) -> Ints:
     """How often each group is drawn in each of n resamples with replacement.
 
     Each row ~ Multinomial(G, 1/G).
@@ -322,11 +322,11 @@ def bootstrap_median(
     kinds, index = np.unique(np.asarray(groups), return_inverse=True)
     weights = bootstrap_weights(len(kinds), n, seed)[:, index[order]].astype(np.float64)
 
-    def middle(weighed: NDArray[np.float64]) -> NDArray[np.float64]:
+    def middle(weighed: Floats) -> Floats:
         reached = np.cumsum(weighed, axis=-1)
         half = reached[..., -1:] / 2
         # A hair less: sums of the same weights differ by their rounding.
-        found: NDArray[np.float64] = x[order][(reached >= half * (1 - 1e-12)).argmax(-1)]
+        found: Floats = x[order][(reached >= half * (1 - 1e-12)).argmax(-1)]
         return found
 
     low, high = np.quantile(middle(weights), [(1 - level) / 2, (1 + level) / 2])

@@ -6,16 +6,14 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_ssn.core.overlap import Labels
-
-Floats = NDArray[np.float64]
+from napari_ssn.core.overlap import AnyLabels
+from napari_ssn.geometry.arrays import Floats, Mask
 
 
 def mean_surface_distance(
-    a: Labels, b: Labels, spacing_mm: Sequence[float], classes: int = 2
+    a: AnyLabels, b: AnyLabels, spacing_mm: Sequence[float], classes: int = 2
 ) -> Floats:
     """Average symmetric surface distance of two label maps, per foreground class.
 
@@ -44,7 +42,7 @@ def mean_surface_distance(
     return np.array([_distance(a == c, b == c, spacing_mm) for c in range(1, classes)])
 
 
-def _distance(a: NDArray[np.bool_], b: NDArray[np.bool_], spacing_mm: Sequence[float]) -> float:
+def _distance(a: Mask, b: Mask, spacing_mm: Sequence[float]) -> float:
     boxes = ndimage.find_objects((a | b).astype(np.uint8))
     if not boxes:
         return 0.0
@@ -57,12 +55,12 @@ def _distance(a: NDArray[np.bool_], b: NDArray[np.bool_], spacing_mm: Sequence[f
     return float((to_there.sum() + to_here.sum()) / (len(to_there) + len(to_here)))
 
 
-def _border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    inner: NDArray[np.bool_] = ndimage.binary_erosion(mask, border_value=0)
+def _border(mask: Mask) -> Mask:
+    inner: Mask = ndimage.binary_erosion(mask, border_value=0)
     return mask & ~inner
 
 
-def boundary_size(mask: NDArray[np.bool_], spacing_mm: Sequence[float]) -> float:
+def boundary_size(mask: Mask, spacing_mm: Sequence[float]) -> float:
     """Area in mm² of a mask's boundary inside its grid, or its length in mm in a plane.
 
     Crofton's formula along the axes: the faces between a voxel inside and one outside, each as

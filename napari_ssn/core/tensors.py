@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.kept import Kept
+from napari_ssn.geometry.arrays import Floats, Ints, Where
 
 _Dense = TypeVar("_Dense")
 _NOWHERE = np.eye(4)
@@ -69,19 +70,17 @@ def column_of(
     return column
 
 
-def taken(values: Tensor, voxels: NDArray[np.int64]) -> NDArray[np.float64]:
+def taken(values: Tensor, voxels: Ints) -> Floats:
     """Values of some voxels, (..., v) of (..., V)."""
     if values.device.type == "cpu":
         # In numpy: torch wakes all its threads for the few voxels of a click.
         return values.numpy().take(voxels, axis=-1).astype(np.float64)
     there = torch.from_numpy(voxels).to(values.device)
-    found: NDArray[np.float64] = values[..., there].double().cpu().numpy()
+    found: Floats = values[..., there].double().cpu().numpy()
     return found
 
 
-def forward(
-    where: Sequence[slice | int], space: Sequence[int]
-) -> tuple[tuple[slice | int, ...], list[int]]:
+def forward(where: Sequence[slice | int], space: Sequence[int]) -> tuple[Where, list[int]]:
     """An index without steps backwards, which torch knows none of, and the axes to turn after it.
 
     Args:

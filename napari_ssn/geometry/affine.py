@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.errors import GeometryError
-
-Floats = NDArray[np.float64]
+from napari_ssn.geometry.arrays import Floats
 
 _SINGULAR = "The image's affine is singular: a voxel size is zero or next to it."
 

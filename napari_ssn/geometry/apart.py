@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats, Labels
 from napari_ssn.geometry.boxes import boxes_of
 
 
 def apart_from(
-    label_map: NDArray[np.uint8],
-    classes: int,
-    point: Sequence[int],
-    affine: NDArray[np.float64],
+    label_map: Labels, classes: int, point: Sequence[int], affine: Floats
 ) -> tuple[int, ...]:
     """Of each label but the background the voxels that are not connected to the part at a point.
 
@@ -57,7 +54,7 @@ def apart_from(
     return tuple(found)
 
 
-def share_apart(label_maps: NDArray[np.uint8]) -> float:
+def share_apart(label_maps: Labels) -> float:
     """Mean share of what is outlined that is not connected to the largest piece of it.
 
     Args:

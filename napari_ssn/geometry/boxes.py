@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import find_objects
+
+from napari_ssn.geometry.arrays import Labels
 
 Box = tuple[slice, ...]
 
 
-def boxes_of(label_map: NDArray[np.uint8], classes: int) -> list[Box | None]:
+def boxes_of(label_map: Labels, classes: int) -> list[Box | None]:
     """Of each label but the background the box that it lies in; None where it is nowhere.
 
     As ``scipy.ndimage.find_objects``, which looks at every voxel by itself: here it looks at those

@@ -15,6 +15,7 @@ from scipy.ndimage import map_coordinates
 
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.orientation import direction_cosines
 from napari_ssn.geometry.transforms import NEAR_MM, Matrix, corners_apart_mm
 from napari_ssn.geometry.volume import Extent, Volume
@@ -35,7 +36,7 @@ class Placed(Protocol):
         """Voxels along each axis."""
 
     @property
-    def affine(self) -> NDArray[np.float64]:
+    def affine(self) -> Floats:
         """4×4, voxel index to mm."""
 
     @property

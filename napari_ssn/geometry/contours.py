@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import find_contours
 
-Mask = NDArray[np.bool_]
-Points = NDArray[np.float64]
+from napari_ssn.geometry.arrays import Floats, Mask
+
+Points = Floats
 
 # What a line keeps from the centre of a voxel at least, as a share of the way to its neighbour:
 # on the centre itself it would belong to neither.
@@ -51,7 +52,7 @@ def _around(inside: Mask) -> tuple[slice, slice]:
 
 def field_of(
     inside: Mask, beside: tuple[NDArray[np.intp], NDArray[np.intp]], size: NDArray[np.floating]
-) -> NDArray[np.float64]:
+) -> Floats:
     """Numbers above 0 inside a mask and below 0 outside, as large as is said beside its border.
 
     The mask decides the sign and the numbers only how near to which voxel the border runs: what is
@@ -72,7 +73,7 @@ def field_of(
     return field
 
 
-def isolines(field: NDArray[np.float64], level: float = 0.0) -> list[Points]:
+def isolines(field: Floats, level: float = 0.0) -> list[Points]:
     """Lines on which a field in a plane has a level, by marching squares.
 
     Between two neighbours with values a and b the line runs at ``(level − a) / (b − a)`` of the
@@ -101,7 +102,7 @@ def outline(mask: Mask) -> list[Points]:
     return isolines(field_of(mask, beside, np.ones(len(beside[0]))))
 
 
-def between(one: NDArray[np.float64], other: NDArray[np.float64]) -> Points:
+def between(one: Floats, other: Floats) -> Points:
     """What lies inside one of two borders and not inside the other, as rectangles.
 
     Between voxels the fields change evenly along rows and along columns, as `isolines` has it;
@@ -130,7 +131,7 @@ def between(one: NDArray[np.float64], other: NDArray[np.float64]) -> Points:
     return found
 
 
-def _differ(one: NDArray[np.float64], other: NDArray[np.float64], parts: int) -> Mask:
+def _differ(one: Floats, other: Floats, parts: int) -> Mask:
     """Which parts of the squares between values are above 0 in one of two fields alone.
 
     Looked at are the squares that a border goes through, and of all others one corner.

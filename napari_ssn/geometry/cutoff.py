@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+from napari_ssn.geometry.arrays import Labels
 
 #: What ends where an outline does: the part of the image that was segmented, or the image.
 Edge = Literal["region", "image"]
 
 
 def cut_off_by(
-    label_map: NDArray[np.uint8],
+    label_map: Labels,
     classes: int,
     start: Sequence[int] | None = None,
     space: Sequence[int] | None = None,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist, squareform
 
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats, Labels, Mask
 from napari_ssn.geometry.boxes import boxes_of
 from napari_ssn.geometry.cutoff import Edge
 from napari_ssn.geometry.orientation import closest_axes, direction_cosines
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _SAME_SIZE, _SAME_LENGTH = 1e-3, 1e-9
 # Points of an outline of which all pairs are looked at.
 _FEW_POINTS = 200
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def slice_axis(space: Sequence[int], affine: Floats) -> int | None:
 
 
 def find_diameters(
-    label_map: NDArray[np.uint8], affine: Floats, classes: int, across: int | None
+    label_map: Labels, affine: Floats, classes: int, across: int | None
 ) -> tuple[Diameter, ...]:
     """Of each label but the background its `Diameter`.
 
@@ -147,9 +145,7 @@ def find_diameters(
 _Best = tuple[float, float, Floats, Floats]
 
 
-def _longest(
-    stack: NDArray[np.bool_], edges: Floats, first: Sequence[int]
-) -> tuple[_Best | None, int]:
+def _longest(stack: Mask, edges: Floats, first: Sequence[int]) -> tuple[_Best | None, int]:
     """The longest diameter in any slice of (slices, rows, columns), and in which.
 
     Its ends are counted from ``first``, row and column of the first voxel.
@@ -189,7 +185,7 @@ def _reach(boxes: Sequence[tuple[int, int]], edges: Floats) -> Floats:
     return np.asarray(np.sqrt(np.square([rows + columns, rows - columns]).sum(1)).max(0))
 
 
-def _measured(part: NDArray[np.bool_], edges: Floats, least: float) -> _Best | None:
+def _measured(part: Mask, edges: Floats, least: float) -> _Best | None:
     """Of one part (rows, columns): both lengths, and the ends of each, (2, 2) indices.
 
     None of a part that is shorter than ``least``.
@@ -215,7 +211,7 @@ def _measured(part: NDArray[np.bool_], edges: Floats, least: float) -> _Best | N
     return best
 
 
-def _outline(part: NDArray[np.bool_]) -> Floats:
+def _outline(part: Mask) -> Floats:
     """Midpoints of the outer edges of a part's voxels, those that can be on its hull, (n, 2)."""
     points = []
     for axis, on in enumerate((part, part.T)):

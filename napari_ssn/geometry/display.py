@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.computed import computed
 from napari_ssn.geometry.foreign import reading_of
 from napari_ssn.geometry.orientation import (
@@ -88,7 +89,7 @@ class Display:
     """
 
     reorientation: Reorientation
-    affine: NDArray[np.float64]
+    affine: Floats
     image_space: tuple[int, ...]
     extent: Extent = "volume"
     oriented: bool = True
@@ -192,13 +193,13 @@ class Display:
         sign = -1 if cosines[upright, 2] < 0 else 1
         return (*shown_directions(upright, 2), (upright, sign))
 
-    def _tilt(self) -> NDArray[np.float64]:
+    def _tilt(self) -> Floats:
         """Rotation (and shear) from the ideal directions to the grid's own; identity if none."""
         shown = self.reorientation.affine(self.affine, self.image_space)
         ideal = np.zeros((3, 3))
         for column, (axis, sign) in enumerate(self._directions()):
             ideal[axis, column] = sign
-        tilt: NDArray[np.float64] = direction_cosines(shown) @ ideal.T
+        tilt: Floats = direction_cosines(shown) @ ideal.T
         return tilt
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.geometry.arrays import Floats
+
 #: Starts and ends of straight edges, each (edges,), as places in a flat list of corners.
 _Edges = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-def edges_of(masks: NDArray[np.generic]) -> tuple[list[int], list[NDArray[np.float64]]]:
+def edges_of(masks: NDArray[np.generic]) -> tuple[list[int], list[Floats]]:
     """Borders of the regions and holes of masks along the edges of pixels.
 
     Args:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.orientation import Reorientation, letters_of
 from napari_ssn.geometry.transforms import (
     Matrix,
@@ -45,7 +45,7 @@ class Reading:
     """
 
     turn: Reorientation
-    affine: NDArray[np.float64]
+    affine: Floats
     placed: Matrix | None
     straight: bool = True
 
@@ -168,14 +168,14 @@ def _with_direction(now: Matrix, metadata: Mapping[str, Any]) -> Reading | None:
     return Reading(_REVERSED, _FROM_LPS @ affine, straight)
 
 
-def _believable(sizes: NDArray[np.float64], origin: Matrix, direction: Matrix) -> bool:
+def _believable(sizes: Floats, origin: Matrix, direction: Matrix) -> bool:
     """Whether a file had a place: where it has none, readers fill in 1 mm at the origin."""
     turned = direction / np.linalg.norm(direction, axis=0)
     made_up = (sizes == 1).all() and not origin.any() and np.array_equal(np.abs(turned), np.eye(3))
     return not made_up
 
 
-def _matrix(metadata: Mapping[str, Any], name: str, size: int) -> NDArray[np.float64] | None:
+def _matrix(metadata: Mapping[str, Any], name: str, size: int) -> Floats | None:
     """A matrix of finite numbers that is not singular; None for anything else."""
     array = np.asarray(metadata.get(name, 0), dtype=object)
     if array.shape != (size, size):
@@ -189,7 +189,7 @@ def _matrix(metadata: Mapping[str, Any], name: str, size: int) -> NDArray[np.flo
     return matrix
 
 
-def _vector(metadata: Mapping[str, Any], name: str) -> NDArray[np.float64] | None:
+def _vector(metadata: Mapping[str, Any], name: str) -> Floats | None:
     array = np.asarray(metadata.get(name, 0), dtype=object)
     if array.shape != (3,):
         return None

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.computed import computed
 
 
@@ -97,12 +98,12 @@ def units_of(values: ArrayLike) -> Units:
     return "hu"
 
 
-def _holds_air(array: NDArray[np.float64]) -> bool:
+def _holds_air(array: Floats) -> bool:
     """Whether some values are those of air in Hounsfield units, and not all."""
     return bool((array < _SOME_AIR).mean() >= _SOME / 2 and np.ptp(array) > -_SOME_AIR)
 
 
-def _holds_lung(array: NDArray[np.float64]) -> bool:
+def _holds_lung(array: Floats) -> bool:
     """Whether values that lack an offset would be a chest's with it, and not only soft tissue's.
 
     Of a head whose surroundings were set to one value brain would be air, and skull tissue.
@@ -111,7 +112,7 @@ def _holds_lung(array: NDArray[np.float64]) -> bool:
     return bool(lung >= _CHEST and _lacks_offset(array))
 
 
-def _lacks_offset(array: NDArray[np.float64]) -> bool:
+def _lacks_offset(array: Floats) -> bool:
     """Whether values seem to be a CT's that was given its offset.
 
     Any image of many grey values may have some at either end. Of a CT little lies between lung
@@ -149,7 +150,7 @@ def percentile_limits(values: ArrayLike) -> tuple[float, float] | None:
     return (low, high) if low < high else None
 
 
-def some_values(data: Any, axis: int = 0) -> NDArray[np.float64]:
+def some_values(data: Any, axis: int = 0) -> Floats:
     """Values of a few slices of an image, spread evenly; a lazy array computes no others.
 
     Args:
@@ -164,5 +165,5 @@ def some_values(data: Any, axis: int = 0) -> NDArray[np.float64]:
     return np.concatenate([_thinned(computed(data[(*before, int(at))])) for at in places])
 
 
-def _thinned(values: NDArray[np.generic]) -> NDArray[np.float64]:
+def _thinned(values: NDArray[np.generic]) -> Floats:
     return values.reshape(-1)[:: max(1, values.size // _VALUES)].astype(np.float64)

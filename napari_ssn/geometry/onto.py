@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.arrays import Floats
 
 # How far a corner may lie off a voxel of the image, in voxels: affines are rounded when written.
 _NEAR = 0.02
 
 
 def onto(
-    values: NDArray[Any],
-    affine: NDArray[np.float64],
-    image_affine: NDArray[np.float64],
-    image_space: Sequence[int],
+    values: NDArray[Any], affine: Floats, image_affine: Floats, image_space: Sequence[int]
 ) -> NDArray[Any]:
     """Values of a grid whose voxels are voxels of an image, on the whole grid of that; else 0.
 

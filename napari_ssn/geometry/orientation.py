@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.geometry.arrays import Floats
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 #: A direction in the patient: axis of right-anterior-superior, and sign.
@@ -67,7 +69,7 @@ class Reorientation:
         return cls(tuple(range(ndim)), (False,) * ndim)
 
     @classmethod
-    def for_display(cls, affine: NDArray[np.float64], ndim: int) -> Reorientation:
+    def for_display(cls, affine: Floats, ndim: int) -> Reorientation:
         """Reorientation that comes closest to the radiological convention.
 
         Three axes are shown as (z, y, x): towards superior, posterior, the patient's left. Two
@@ -85,7 +87,7 @@ class Reorientation:
         return cls.along(affine, shown_directions(upright, ndim))
 
     @classmethod
-    def along(cls, affine: NDArray[np.float64], directions: Sequence[Direction]) -> Reorientation:
+    def along(cls, affine: Floats, directions: Sequence[Direction]) -> Reorientation:
         """Reorientation after which axis d runs along direction d, as nearly as axes can.
 
         Args:
@@ -123,7 +125,7 @@ class Reorientation:
         self._fits(shape, "shape")
         return tuple(shape[axis] for axis in self.order)
 
-    def affine(self, affine: NDArray[np.float64], shape: Sequence[int]) -> NDArray[np.float64]:
+    def affine(self, affine: Floats, shape: Sequence[int]) -> Floats:
         """Affine of the shown grid: the same place in the patient, by the shown index.
 
         ``A_shown = A_source M`` with M the matrix from a shown to a source index.
@@ -134,7 +136,7 @@ class Reorientation:
         for shown, (axis, back) in enumerate(zip(self.order, self.flip, strict=True)):
             matrix[axis, shown] = -1.0 if back else 1.0
             matrix[axis, 3] = shape[axis] - 1 if back else 0.0
-        product: NDArray[np.float64] = np.asarray(affine, dtype=np.float64) @ matrix
+        product: Floats = np.asarray(affine, dtype=np.float64) @ matrix
         return product
 
     def index_to_source(self, index: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
@@ -155,9 +157,7 @@ class Reorientation:
             for axis, back in zip(self.order, self.flip, strict=True)
         )
 
-    def points_to_display(
-        self, points: NDArray[np.float64], shape: Sequence[int]
-    ) -> NDArray[np.float64]:
+    def points_to_display(self, points: Floats, shape: Sequence[int]) -> Floats:
         """As `index_to_display`, of points between voxels, (n, axes)."""
         self._fits(shape, "shape")
         shown = np.array(points, dtype=np.float64)[:, list(self.order)]
@@ -192,7 +192,7 @@ def named_directions(letters: str) -> tuple[Direction, ...]:
     return directions
 
 
-def letters_of(affine: NDArray[np.float64], ndim: int) -> str:
+def letters_of(affine: Floats, ndim: int) -> str:
     """Letters of the directions that the first axes of a grid are closest to, as ``RAS``."""
     cosines = direction_cosines(affine)
     source = closest_axes(cosines)
@@ -213,14 +213,14 @@ def shown_directions(upright: int, ndim: int) -> tuple[Direction, ...]:
     return _SHOWN_3D if ndim == 3 else _SHOWN_2D[upright]
 
 
-def direction_cosines(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+def direction_cosines(affine: Floats) -> Floats:
     """Unit directions of a grid's axes, (3, 3): column j is that of axis j."""
     columns = np.asarray(affine, dtype=np.float64)[:3, :3]
-    cosines: NDArray[np.float64] = columns / np.linalg.norm(columns, axis=0)
+    cosines: Floats = columns / np.linalg.norm(columns, axis=0)
     return cosines
 
 
-def tilt_degrees(affine: NDArray[np.float64]) -> float:
+def tilt_degrees(affine: Floats) -> float:
     """Angle between a grid and the patient's axes that it is closest to, in degrees.
 
     ``arccos((tr R − 1)/2)`` of the rotation R nearest to the grid's directions, each compared
@@ -235,7 +235,7 @@ def tilt_degrees(affine: NDArray[np.float64]) -> float:
     return float(np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0))))
 
 
-def closest_axes(cosines: NDArray[np.float64]) -> tuple[int, ...]:
+def closest_axes(cosines: Floats) -> tuple[int, ...]:
     """For each axis of the patient the axis of the grid that runs along it most.
 
     Of the six ways to pair them the one with the largest sum of |cosine|, because choosing axis

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 from skimage.measure import marching_cubes
 
-Points = NDArray[np.float64]
-Faces = NDArray[np.int64]
+from napari_ssn.geometry.arrays import Floats, Ints
+
+Points = Floats
+Faces = Ints
 
 # Voxels that cubes march through at most: of more, every second or third is looked at.
 _MOST = 2_000_000

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.apart import apart_from
+from napari_ssn.geometry.arrays import Floats, Labels
 from napari_ssn.geometry.boxes import boxes_of
 from napari_ssn.geometry.cutoff import cut_off_by
 from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
@@ -34,7 +34,7 @@ class Size:
     flat: bool
 
     @classmethod
-    def of(cls, space: Sequence[int], affine: NDArray[np.float64], extent: Extent) -> Self:
+    def of(cls, space: Sequence[int], affine: Floats, extent: Extent) -> Self:
         """Of the voxels of a segmented image, or of the part of it that was.
 
         Args:
@@ -59,8 +59,8 @@ class Size:
 
 
 def across_of(
-    label_map: NDArray[np.uint8],
-    affine: NDArray[np.float64],
+    label_map: Labels,
+    affine: Floats,
     classes: int,
     extent: Extent,
     space: Sequence[int] | None = None,
@@ -93,7 +93,7 @@ def across_of(
 
 
 def corners_of(
-    label_map: NDArray[np.uint8], classes: int
+    label_map: Labels, classes: int
 ) -> tuple[tuple[list[int], list[int]] | tuple[None, None], ...]:
     """Lowest and highest index along each axis of each label but the background.
 

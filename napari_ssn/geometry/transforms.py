@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.arrays import Floats
 
-Matrix = NDArray[np.float64]
+Matrix = Floats
 
 # Millimetres in a unit, by the names that viewers use.
 _MM = {

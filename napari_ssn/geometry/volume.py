@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.brief import brief
 from napari_ssn.geometry.computed import computed
 
@@ -42,7 +43,7 @@ class Volume:
     """
 
     data: NDArray[np.float32]
-    affine: NDArray[np.float64]
+    affine: Floats
     extent: Extent = "volume"
     oriented: bool = True
     source: object = None

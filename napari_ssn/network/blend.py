@@ -8,7 +8,7 @@ deviations √D are blended and interpolated too, and squared in the end.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from napari_ssn.core.columns.shelf import Shelf, own_zeros
 from napari_ssn.core.tensors import tensor_of
+from napari_ssn.geometry.arrays import Between
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.network.plan import Plan
 from napari_ssn.network.tiles import Tile
@@ -131,9 +132,7 @@ class Blender:
             weight = weight * torch.from_numpy(vector[part]).reshape(shape)
         return weight.to(self.device)
 
-    def slab(
-        self, voxels: tuple[range, ...], between: Callable[[], None] = lambda: None
-    ) -> Parameters:
+    def slab(self, voxels: tuple[range, ...], between: Between = lambda: None) -> Parameters:
         """Parameters of some voxels per axis of the network, with variances.
 
         ``between`` is called before each class and column, which take a while in a volume.
@@ -153,7 +152,7 @@ class Blender:
         """Take leave of what no tile will come to any more: here of nothing."""
 
     def finish(
-        self, between: Callable[[], None] = lambda: None, voxels: tuple[range, ...] | None = None
+        self, between: Between = lambda: None, voxels: tuple[range, ...] | None = None
     ) -> Parameters:
         """As `slab`, of every voxel of the plan or of those held; nothing is left here."""
         if self.plan.resampled:

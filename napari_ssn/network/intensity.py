@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import ImageError
+from napari_ssn.geometry.arrays import Floats
 
 _CONSTANT = "The image has the same value everywhere: there is nothing to see."
 
@@ -35,8 +36,8 @@ class Scale:
     ``clipped``: what lies beyond 0 and 1 is set to these.
     """
 
-    offset: NDArray[np.float64]
-    width: NDArray[np.float64]
+    offset: Floats
+    width: Floats
     clipped: bool = False
 
     @classmethod

@@ -12,6 +12,7 @@ from napari_ssn.core.likeness import FEATURES, Reference, likeness_features
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.likeness import Likeness
 from napari_ssn.errors import SSNError
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.frame import Placed, frame_of
 from napari_ssn.network.intensity import Scale, unpadded
@@ -70,7 +71,7 @@ def cut_of(volume: Volume) -> Cut:
 
 def features_of(
     card: ModelCard, image: Placed, cut: Cut, centre: tuple[int, ...] | None = None
-) -> NDArray[np.float64]:
+) -> Floats:
     """`likeness_features` of what a network is given at once, around a point or the middle.
 
     The region is scaled by its own values, of a 2D model a single slice is taken, and of a model
@@ -99,12 +100,8 @@ def features_of(
 
 
 def _in_planes(
-    card: ModelCard,
-    plan: Plan,
-    seen: NDArray[np.float32],
-    middle: tuple[int, ...],
-    image: Placed,
-) -> NDArray[np.float64]:
+    card: ModelCard, plan: Plan, seen: NDArray[np.float32], middle: tuple[int, ...], image: Placed
+) -> Floats:
     voxel = card.voxel_mm
     if voxel is None or len(set(voxel)) == 1:
         return likeness_features(seen)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.errors import ImageError
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.network.frame import Placed
 from napari_ssn.network.plan import DEPTH_MM, Plan
@@ -28,7 +29,7 @@ class Place:
 
     space: tuple[int, ...]
     channels: int
-    affine: NDArray[np.float64]
+    affine: Floats
     extent: Extent
     oriented: bool
 

@@ -9,7 +9,7 @@ within the limit that is stated there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -24,6 +24,7 @@ from napari_ssn.core.columns.packing import Packing
 from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.geometry.arrays import Between
 from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.plan import Plan
 from napari_ssn.network.tiles import Tile
@@ -80,7 +81,7 @@ class Slabs:
         plane: Voxels | None = None,
         folder: Path | None = None,
         beside: bool = False,
-        stopped: Callable[[], None] = lambda: None,
+        stopped: Between = lambda: None,
     ) -> None:
         self.plan, self._plane, self._folder, self._stopped = plan, plane, folder, stopped
         self._packing: Packing | None = None
@@ -152,7 +153,7 @@ class Slabs:
                     self._under_way = self._beside.submit(self._pack, piece.blender, piece.voxels)
                 piece.blender = None
 
-    def finish(self, between: Callable[[], None] = lambda: None) -> Columns:
+    def finish(self, between: Between = lambda: None) -> Columns:
         """All that was packed, in order; nothing is left here."""
         between()
         self._wait()

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from napari_ssn.errors import Cancel
-from napari_ssn.prediction.choice import Point, Question
+from napari_ssn.prediction.choice import Conditions, Points, Question
 from napari_ssn.prediction.prediction import Prediction
 
 #: What the hypotheses that are gone on with must be worth at least.
@@ -28,8 +28,8 @@ class Answer:
     """
 
     run: int
-    points: tuple[Point, ...]
-    only: tuple[Question, ...]
+    points: Points
+    only: Conditions
     question: Question
     probability: float
     error: float
@@ -45,11 +45,7 @@ class Answer:
 
 
 def find_answer(
-    prediction: Prediction,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
-    question: Question,
-    cancel: Cancel,
+    prediction: Prediction, points: Points, only: Conditions, question: Question, cancel: Cancel
 ) -> Answer:
     """Find out how likely something is among the hypotheses in which others are so.
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.summaries.representatives import representatives
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Ints, Labels, Pixels
 from napari_ssn.geometry.diameters import Diameter
-from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.choice import Choice, Conditions, Points
 from napari_ssn.prediction.crowd import Crowd, crowd_of
 from napari_ssn.prediction.decode import across_in, hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
@@ -43,9 +43,9 @@ class Card:
     choice: Choice
     share: float
     error: float
-    counts: NDArray[np.int64]
+    counts: Ints
     across: tuple[Diameter, ...]
-    picture: NDArray[np.uint8]
+    picture: Pixels
 
     @property
     def empty(self) -> bool:
@@ -71,8 +71,8 @@ class Cards:
     draws: int
     cards: tuple[Card, ...]
     voxel: tuple[int, ...]
-    points: tuple[Point, ...] = ()
-    only: tuple[Question, ...] = ()
+    points: Points = ()
+    only: Conditions = ()
     noun: str = ""
     apart: bool = False
 
@@ -96,8 +96,8 @@ class Cards:
 
 def deal_cards(
     prediction: Prediction,
-    points: tuple[Point, ...] = (),
-    only: tuple[Question, ...] = (),
+    points: Points = (),
+    only: Conditions = (),
     most: int = CARDS,
     cancel: Cancel = NEVER,
 ) -> Cards:
@@ -135,11 +135,7 @@ def deal_cards(
 
 
 def _member(
-    prediction: Prediction,
-    crowd: Crowd,
-    one: Hypothesis,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
+    prediction: Prediction, crowd: Crowd, one: Hypothesis, points: Points, only: Conditions
 ) -> Hypothesis:
     """A member's own label map in the place of what it decodes to; its share has no error."""
     made = (
@@ -148,12 +144,7 @@ def _member(
     return replace(made, probability=one.probability, probability_error=0.0)
 
 
-def _choice(
-    crowd: Crowd,
-    one: Hypothesis,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
-) -> Choice:
+def _choice(crowd: Crowd, one: Hypothesis, points: Points, only: Conditions) -> Choice:
     if one.z is None:
         return Choice(points=points, only=only, nothing=True)
     # A representative is one of the draws: its number says all about it.
@@ -162,8 +153,8 @@ def _choice(
 
 
 def draw(
-    prediction: Prediction, found: Sequence[NDArray[np.uint8]], side: int = SIDE
-) -> tuple[list[NDArray[np.uint8]], tuple[int, ...]]:
+    prediction: Prediction, found: Sequence[Labels], side: int = SIDE
+) -> tuple[list[Pixels], tuple[int, ...]]:
     """A picture of each label map, all of one view where they differ most, and its middle voxel.
 
     Args:
@@ -195,7 +186,7 @@ def _spacing(prediction: Prediction) -> tuple[float, float]:
     return rows, columns
 
 
-def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _square(picture: Pixels) -> Pixels:
     """A picture in the middle of a black square."""
     height, width = picture.shape[:2]
     side = max(height, width)
@@ -205,7 +196,7 @@ def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return out
 
 
-def where_they_differ(maps: NDArray[np.uint8]) -> int:
+def where_they_differ(maps: Labels) -> int:
     """Slice of the first axis on which the fewest voxels are labelled alike.
 
     Of those, where there are any, on which each outlines something that does so anywhere: a picture

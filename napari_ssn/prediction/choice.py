@@ -41,6 +41,9 @@ class Question:
     index: tuple[int, ...] = ()
 
 
+Points = tuple[Point, ...]
+Conditions = tuple[Question, ...]
+
 #: What a voxel is beside a drawing: drawn where no hypothesis has it, left out where all have it.
 BEYOND, LEFT_OUT = 1, 2
 
@@ -122,8 +125,8 @@ class Choice:
     direction: int = 0
     sigma: float = 0.0
     own: tuple[tuple[int, float], ...] = ()
-    points: tuple[Point, ...] = ()
-    only: tuple[Question, ...] = ()
+    points: Points = ()
+    only: Conditions = ()
     basis: DirectionKind = "label-weighted"
     nothing: bool = False
     member: int | None = None

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_ssn.core.overlap import dice
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.core.surface import mean_surface_distance
+from napari_ssn.geometry.arrays import Floats, Labels
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
@@ -31,9 +29,9 @@ class Comparison:
     run: int
     shown: Choice
     other: Choice
-    dice: NDArray[np.float64]
-    apart: NDArray[np.float64]
-    label_map: NDArray[np.uint8]
+    dice: Floats
+    apart: Floats
+    label_map: Labels
 
 
 def compare(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.packed.flips import flips_along
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.errors import Cancel
+from napari_ssn.geometry.arrays import Floats, Ints
 from napari_ssn.prediction import lesions as by_lesions
-from napari_ssn.prediction.choice import Choice, Point
+from napari_ssn.prediction.choice import Choice, Points
 from napari_ssn.prediction.curve import Curve, stops
 from napari_ssn.prediction.decode import anchor_z
 from napari_ssn.prediction.prediction import Prediction
@@ -24,9 +24,7 @@ _BATCH = 128
 _KEPT = 1 << 24
 
 
-def count_sizes(
-    prediction: Prediction, points: tuple[Point, ...], z: NDArray[np.float64], cancel: Cancel
-) -> NDArray[np.int64]:
+def count_sizes(prediction: Prediction, points: Points, z: Floats, cancel: Cancel) -> Ints:
     """Voxels of each label for each z, (n, C), looking at the cancel button on the way."""
     given = prediction.given.posterior(points) if points else None
     # Those of one length together: short ones touch few voxels, and are counted sooner.

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.few import has_labels
-from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
+from napari_ssn.prediction.choice import Choice, Conditions, Points
 from napari_ssn.prediction.prediction import Prediction
 
 
@@ -28,7 +28,7 @@ class Crowd:
         of: members in all, of an ensemble of few; 0 else.
     """
 
-    z: NDArray[np.float64]
+    z: Floats
     members: tuple[int, ...] = ()
     agreeing: int = 0
     of: int = 0
@@ -38,22 +38,14 @@ class Crowd:
         """Share of those who agree that outline anything; None where the distribution says it."""
         return len(self.members) / self.agreeing if self.members else None
 
-    def choice(
-        self, number: int, seed: int, points: tuple[Point, ...], only: tuple[Question, ...]
-    ) -> Choice:
+    def choice(self, number: int, seed: int, points: Points, only: Conditions) -> Choice:
         """What shows one of them."""
         if self.members:
             return Choice(points=points, only=only, member=self.members[number])
         return Choice(number, seed, points=points, only=only)
 
 
-def crowd_of(
-    prediction: Prediction,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
-    n: int,
-    seed: int,
-) -> Crowd:
+def crowd_of(prediction: Prediction, points: Points, only: Conditions, n: int, seed: int) -> Crowd:
     """Hypotheses given points and conditions: members that agree with them, else n draws.
 
     Args:
@@ -72,9 +64,7 @@ def crowd_of(
     return Crowd(z, there, len(agreeing), len(members))
 
 
-def agrees(
-    prediction: Prediction, member: int, points: tuple[Point, ...], only: tuple[Question, ...]
-) -> bool:
+def agrees(prediction: Prediction, member: int, points: Points, only: Conditions) -> bool:
     """Whether a member of an ensemble has the labels of some points, and meets conditions."""
     if not (points or only):
         return True
@@ -91,17 +81,17 @@ def agrees(
     return True
 
 
-def map_of(prediction: Prediction, member: int) -> NDArray[np.uint8]:
+def map_of(prediction: Prediction, member: int) -> Labels:
     """Label map of a member, with the spread that the prediction has."""
     members = prediction.members
     assert members is not None
     if prediction.spread.changed and member in members.outlined:
         return prediction.dist.label_map(members.z[member])
-    found: NDArray[np.uint8] = members.label_maps[member]
+    found: Labels = members.label_maps[member]
     return found
 
 
-def member_counts(prediction: Prediction, crowd: Crowd) -> NDArray[np.int64]:
+def member_counts(prediction: Prediction, crowd: Crowd) -> Ints:
     """Voxels of each label in each of the members that a crowd is, (n, C)."""
     classes = prediction.dist.classes
     return np.stack([count_labels(map_of(prediction, m), classes) for m in crowd.members])

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.kinds import DirectionKind
+from napari_ssn.geometry.arrays import Floats, Ints, Labels, Where
 from napari_ssn.prediction.choice import Choice
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class Curve:
     anchor: Choice
     direction: int
     reach: float
-    counts: NDArray[np.int64]
+    counts: Ints
     flips: Flips | None = None
-    maps: NDArray[np.uint8] | None = None
-    by_lesion: NDArray[np.int64] | None = None
+    maps: Labels | None = None
+    by_lesion: Ints | None = None
     basis: DirectionKind = "label-weighted"
 
     def fits(self, run: int, choice: Choice, reach: float) -> bool:
@@ -48,21 +48,21 @@ class Curve:
         walk = (self.run, self.anchor, self.direction, self.basis, self.reach)
         return walk == (run, choice.anchor, choice.direction, choice.basis, reach)
 
-    def at(self, sigma: float) -> NDArray[np.int64]:
+    def at(self, sigma: float) -> Ints:
         """Voxels of each label at a stop, (C,)."""
-        row: NDArray[np.int64] = self.counts[stop_of(sigma, self.reach)]
+        row: Ints = self.counts[stop_of(sigma, self.reach)]
         return row
 
-    def at_each_lesion(self, choice: Choice) -> NDArray[np.int64] | None:
+    def at_each_lesion(self, choice: Choice) -> Ints | None:
         """Voxels of each label in each lesion's part, (K + 1, C); None where they are not known."""
         if self.by_lesion is None:
             return None
-        counts: NDArray[np.int64] = self.by_lesion[stop_of(choice.sigma, self.reach)].copy()
+        counts: Ints = self.by_lesion[stop_of(choice.sigma, self.reach)].copy()
         for number, sigma in choice.own:
             counts[number] = self.by_lesion[stop_of(sigma, self.reach), number]
         return counts
 
-    def label_map(self, sigma: float, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
+    def label_map(self, sigma: float, where: Where) -> Labels | None:
         """Labels at a stop in a part of the region; None where they are not kept."""
         if self.maps is not None:
             # A copy: who gets it may do with it what they like.
@@ -72,10 +72,10 @@ class Curve:
         return self.flips.label_map(stop_of(sigma, self.reach), where)
 
 
-def stops(reach: float) -> NDArray[np.float64]:
+def stops(reach: float) -> Floats:
     """Every stop of a slider, −reach … reach."""
     half = round(reach / STEP)
-    grid: NDArray[np.float64] = np.arange(-half, half + 1, dtype=np.float64) * STEP
+    grid: Floats = np.arange(-half, half + 1, dtype=np.float64) * STEP
     return grid
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.summaries.lesions import Lesions, composed
+from napari_ssn.geometry.arrays import Floats, Labels, Where
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.geometry.size import across_of
-from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.choice import Choice, Conditions, Points
 from napari_ssn.prediction.prediction import Prediction
-
-Floats = NDArray[np.float64]
-Where = tuple[slice | int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +28,7 @@ class Position:
     """
 
     z: Floats | None
-    points: tuple[Point, ...] = ()
+    points: Points = ()
     own: dict[int, Floats] = field(default_factory=dict)
     nothing: bool = False
     member: int | None = None
@@ -74,7 +71,7 @@ def member_z(prediction: Prediction, member: int) -> Floats:
 
 def labels_in(
     prediction: Prediction, position: Position, lesions: Lesions | None, where: Where = ()
-) -> NDArray[np.uint8]:
+) -> Labels:
     """Label map of a hypothesis in a part of the region that was segmented."""
     if position.nothing or position.z is None:
         return np.zeros(prediction.dist.space, np.uint8)[where]
@@ -113,18 +110,14 @@ def hypothesis_of(prediction: Prediction, choice: Choice, lesions: Lesions | Non
 
 
 def sample_choice(
-    prediction: Prediction,
-    sample: int,
-    seed: int,
-    points: tuple[Point, ...] = (),
-    only: tuple[Question, ...] = (),
+    prediction: Prediction, sample: int, seed: int, points: Points = (), only: Conditions = ()
 ) -> Choice:
     """The draw of a seed and number, which is empty where its reader outlines nothing."""
     present = prediction.given.present(points, sample + 1, seed, only)[-1]
     return Choice(sample, seed, points=points, only=only, nothing=not present)
 
 
-def across_in(prediction: Prediction, label_map: NDArray[np.uint8]) -> tuple[Diameter, ...]:
+def across_in(prediction: Prediction, label_map: Labels) -> tuple[Diameter, ...]:
     """Diameters of each label but the background in a label map on the image's grid."""
     source, dist = prediction.source, prediction.dist
     return across_of(

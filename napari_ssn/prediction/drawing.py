@@ -13,9 +13,10 @@ from napari_ssn.core.given.drawing import LENGTH_MM, TOLERANCE, DrawingFit, fit_
 from napari_ssn.core.metrics import dice
 from napari_ssn.core.surface import mean_surface_distance
 from napari_ssn.errors import NEVER, Cancel, DataError, GeometryError
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.outline import Outline, in_one_order
-from napari_ssn.prediction.choice import BEYOND, LEFT_OUT, Choice, Drawing, Point
+from napari_ssn.prediction.choice import BEYOND, LEFT_OUT, Choice, Drawing, Points
 from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
@@ -27,8 +28,6 @@ from napari_ssn.text.drawing import (
     unexplained_line,
 )
 from napari_ssn.text.ensembles import is_number
-
-Labels = NDArray[np.uint8]
 
 # Hypotheses that a drawing's size is told among, and of a large volume.
 _DRAWS, _DRAWS_LARGE = 1000, 300
@@ -54,15 +53,15 @@ class Fitting:
 
     run: int
     drawing: Drawing
-    counts: NDArray[np.int64]
-    drawn: NDArray[np.int64]
-    dice: NDArray[np.float64]
-    apart: NDArray[np.float64]
+    counts: Ints
+    drawn: Ints
+    dice: Floats
+    apart: Floats
     beyond: int
     left_out: int
     outside: int
     percentile: float | None
-    smaller: NDArray[np.float64]
+    smaller: Floats
     marks: Labels
 
 
@@ -125,10 +124,10 @@ def drawn_as(outline: Outline, space: Sequence[int], labels: Sequence[str]) -> L
 def fit(
     prediction: Prediction,
     label_map: Labels,
-    points: tuple[Point, ...] = (),
+    points: Points = (),
     tolerance: float = TOLERANCE,
     length_mm: float = LENGTH_MM,
-    sizes: NDArray[np.int64] | None = None,
+    sizes: Ints | None = None,
     cancel: Cancel = NEVER,
 ) -> Fitting:
     """The hypothesis nearest to a drawing, and how far the model explains the drawing.
@@ -204,22 +203,22 @@ def drawing_of(found: DrawingFit, label_map: Labels, tolerance: float, length_mm
     return Drawing(z, label_map_hash(label_map), tolerance, length_mm)
 
 
-def draws_of(prediction: Prediction) -> NDArray[np.float64]:
+def draws_of(prediction: Prediction) -> Floats:
     """Hypotheses that a drawing is told among, (N, R)."""
     count = _DRAWS_LARGE if prediction.dist.large else _DRAWS
     return prediction.given.draws((), count, SEED)
 
 
-def smaller(sizes: NDArray[np.int64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+def smaller(sizes: Ints, drawn: Ints) -> Floats:
     """Share of hypotheses in which each label is smaller than drawn, (C − 1,).
 
     Those of the same size count half.
     """
-    found: NDArray[np.float64] = ((sizes < drawn) + 0.5 * (sizes == drawn)).mean(0)
+    found: Floats = ((sizes < drawn) + 0.5 * (sizes == drawn)).mean(0)
     return found
 
 
-def _sizes(prediction: Prediction, cancel: Cancel) -> NDArray[np.int64]:
+def _sizes(prediction: Prediction, cancel: Cancel) -> Ints:
     """Voxels of each label in hypotheses, (N, C − 1).
 
     Of a model that tells presence apart only those that outline anything.

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import ProbabilityMap
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.arrays import Ints
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe_probability, describe_several
@@ -167,7 +167,7 @@ def export_volumes(shown: Shown, path: Path, overwrite: bool) -> Exported:
 def size_rows(
     prediction: Prediction,
     name: str,
-    counts: NDArray[np.int64],
+    counts: Ints,
     across: Sequence[Diameter],
     share: float | None = None,
     seed: int | None = None,

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.arrays import Floats, Labels, Pixels
 from napari_ssn.geometry.intensity import seems_ct
 from napari_ssn.io.content import Label as Named
-from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.choice import Choice, Conditions, Points
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.lengths import Lengths, measure_lengths
 from napari_ssn.prediction.lesions import middle_of
@@ -23,7 +24,6 @@ from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.wish import SIDE
 from napari_ssn.text.pictures import drawn, grey_canvas, grey_ends, label_lines
 
-Floats = NDArray[np.float64]
 Voxel = tuple[int, ...]
 #: What two places are linked by: one that somebody set, a region's middle, a point, an outline's.
 Link = Literal["set", "region", "point", "outline", "image"]
@@ -49,7 +49,7 @@ class View:
     """
 
     image: NDArray[np.float32]
-    labels: NDArray[np.uint8]
+    labels: Labels
     spacing: tuple[float, float, float]
     place: tuple[int, int, int]
     reach: float
@@ -77,8 +77,8 @@ class Followed:
 
 def follow(
     prediction: Prediction,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
+    points: Points,
+    only: Conditions,
     count: int,
     place: Voxel | None = None,
     ranges: Ranges | None = None,
@@ -110,7 +110,7 @@ def follow(
 
 
 def place_in(
-    centre: Voxel | None, inside: Sequence[Voxel], label_map: NDArray[np.uint8]
+    centre: Voxel | None, inside: Sequence[Voxel], label_map: Labels
 ) -> tuple[Voxel, Link]:
     """The best guess at a place that two scans have in common.
 
@@ -128,9 +128,7 @@ def place_in(
     return tuple(size // 2 for size in label_map.shape), "image"
 
 
-def view_of(
-    source: Source, label_map: NDArray[np.uint8], place: Voxel, names: Sequence[Named]
-) -> View:
+def view_of(source: Source, label_map: Labels, place: Voxel, names: Sequence[Named]) -> View:
     """A piece of an image around a voxel, with a label map and the names of its labels."""
     turn = source.turn
     image = turn.apply(source.load().data[0])
@@ -168,9 +166,7 @@ def view_of(
     )
 
 
-def reach_of(
-    labels: NDArray[np.uint8], place: tuple[int, ...], spacing: tuple[float, ...]
-) -> float:
+def reach_of(labels: Labels, place: tuple[int, ...], spacing: tuple[float, ...]) -> float:
     """Mm from a place, along rows or columns, to the farthest label of (Z, Y, X)."""
     reach = 0.0
     for axis in (1, 2):
@@ -183,7 +179,7 @@ def reach_of(
 
 def pictures(
     views: Sequence[View], offset_mm: float = 0.0, side: int = SIDE
-) -> list[NDArray[np.uint8] | None]:
+) -> list[Pixels | None]:
     """The same slice of some scans, as large in all of them; None of one that ends before.
 
     Args:
@@ -210,9 +206,7 @@ def ends_of(views: Sequence[View]) -> tuple[float, float]:
     return low, high
 
 
-def _plane(
-    view: View, offset_mm: float, half: float
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]] | None:
+def _plane(view: View, offset_mm: float, half: float) -> tuple[NDArray[np.float32], Labels] | None:
     """A slice of a view and its labels, so many mm to all sides; None where it ends before."""
     at = view.place[0] + round(offset_mm / view.spacing[0])
     if not 0 <= at < len(view.image):
@@ -233,11 +227,11 @@ def _plane(
 
 def _picture(
     image: NDArray[np.float32],
-    labels: NDArray[np.uint8],
+    labels: Labels,
     names: Sequence[Named],
     ends: tuple[float, float] | None,
     side: int,
-) -> NDArray[np.uint8]:
+) -> Pixels:
     # A line of the width that cards have.
     lines = label_lines(labels, names, 3.0 * side / SIDE)
     return drawn(grey_canvas(image, (side, side), ends), [lines])

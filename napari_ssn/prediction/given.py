@@ -9,7 +9,6 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
@@ -22,9 +21,9 @@ from napari_ssn.core.measures import label_counts
 from napari_ssn.core.presence import draw_present
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.affine import Affine
-from napari_ssn.prediction.choice import Point, Question
+from napari_ssn.geometry.arrays import Floats, Ints, Mask
+from napari_ssn.prediction.choice import Conditions, Points, Question
 
-Floats = NDArray[np.float64]
 Value = TypeVar("Value")
 
 #: Standard deviation of a click's own error, in standard deviations of its margin: enough for
@@ -75,7 +74,7 @@ class Given:
         self._draws: OrderedDict[object, Floats] = OrderedDict()
         self._outcomes: OrderedDict[object, Outcome] = OrderedDict()
 
-    def posterior(self, points: tuple[Point, ...]) -> Posterior:
+    def posterior(self, points: Points) -> Posterior:
         """The distribution given some points, in whichever order.
 
         GeometryError: one of them lies outside the region that was segmented.
@@ -89,7 +88,7 @@ class Given:
             _POSTERIORS,
         )
 
-    def source(self, points: tuple[Point, ...]) -> Decodable | Posterior:
+    def source(self, points: Points) -> Decodable | Posterior:
         """What decodes hypotheses: without any points, the distribution itself."""
         return self.posterior(points) if points else self.dist
 
@@ -98,21 +97,17 @@ class Given:
         """Whether the model tells apart whether there is anything and where its border runs."""
         return self.dist.presence < 1
 
-    def presence(self, points: tuple[Point, ...], only: tuple[Question, ...] = ()) -> float:
+    def presence(self, points: Points, only: Conditions = ()) -> float:
         """P(a reader outlines anything | points, conditions); a draw may be empty by its z too."""
         if not self.apart:
             return 1.0
         return self.outcome(points, only).presence if only else self.source(points).presence
 
-    def present(
-        self, points: tuple[Point, ...], n: int, seed: int, only: tuple[Question, ...] = ()
-    ) -> NDArray[np.bool_]:
+    def present(self, points: Points, n: int, seed: int, only: Conditions = ()) -> Mask:
         """Which of so many `draws` are of a reader who outlines something, (n,)."""
         return draw_present(n, self.presence(points, only), seed)
 
-    def outlined(
-        self, points: tuple[Point, ...], z: Floats, always: bool = False
-    ) -> NDArray[np.int64]:
+    def outlined(self, points: Points, z: Floats, always: bool = False) -> Ints:
         """Numbers of those z whose label map is not empty, which tell of the border.
 
         All of them where none is left, and where the model does not tell presence apart.
@@ -129,12 +124,7 @@ class Given:
         found = np.flatnonzero(counts[:, 1:].any(1))
         return found if len(found) else np.arange(len(z))
 
-    def outcome(
-        self,
-        points: tuple[Point, ...],
-        only: tuple[Question, ...],
-        cancel: Cancel = NEVER,
-    ) -> Outcome:
+    def outcome(self, points: Points, only: Conditions, cancel: Cancel = NEVER) -> Outcome:
         """How likely it is, given some points, that something is so, and draws in which it is.
 
         Args:
@@ -159,9 +149,7 @@ class Given:
         size = VolumeAtLeast if question.kind == "at least" else VolumeAtMost
         return size(question.voxels * Affine(self.dist.affine).voxel_ml, question.label)
 
-    def draws(
-        self, points: tuple[Point, ...], n: int, seed: int, only: tuple[Question, ...] = ()
-    ) -> Floats:
+    def draws(self, points: Points, n: int, seed: int, only: Conditions = ()) -> Floats:
         """Draw n hypotheses, (n, R), or given points (n, `Posterior.width`).
 
         The first k do not depend on n.
@@ -185,11 +173,7 @@ class Given:
         return np.concatenate(blocks) if blocks else np.empty((0, self.dist.rank))
 
     def anchor(
-        self,
-        points: tuple[Point, ...],
-        sample: int | None,
-        seed: int,
-        only: tuple[Question, ...] = (),
+        self, points: Points, sample: int | None, seed: int, only: Conditions = ()
     ) -> Floats:
         """What a walk starts from: the mean's z (R,), or a draw."""
         if sample is not None:

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_ssn.geometry.arrays import Labels
 from napari_ssn.prediction.choice import Choice
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     # These modules import torch, which only the worker does.
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.documents import study as documents
@@ -29,7 +27,7 @@ class Drawn:
     """
 
     choice: Choice
-    labels: NDArray[np.uint8] | None = None
+    labels: Labels | None = None
     edited: bool = False
 
 

@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.core.measures import Range, central_range
 from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.diameters import find_diameters, slice_axis
-from napari_ssn.prediction.choice import Point, Question
+from napari_ssn.prediction.choice import Conditions, Points
 from napari_ssn.prediction.crowd import crowd_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.text.ensembles import of_members
@@ -45,8 +45,8 @@ class Lengths:
     longest: tuple[Range | None, ...]
     mean: tuple[Range | None, ...]
     perpendicular: tuple[Range | None, ...]
-    found: tuple[NDArray[np.float64], ...] = field(default=(), compare=False, repr=False)
-    across: tuple[NDArray[np.float64], ...] = field(default=(), compare=False, repr=False)
+    found: tuple[Floats, ...] = field(default=(), compare=False, repr=False)
+    across: tuple[Floats, ...] = field(default=(), compare=False, repr=False)
     whose: str = ""
     around: str = ""
 
@@ -64,10 +64,7 @@ class Lengths:
 
 
 def measure_lengths(
-    prediction: Prediction,
-    points: tuple[Point, ...] = (),
-    only: tuple[Question, ...] = (),
-    cancel: Cancel = NEVER,
+    prediction: Prediction, points: Points = (), only: Conditions = (), cancel: Cancel = NEVER
 ) -> Lengths:
     """Measure the diameters of draws, or of an ensemble's members.
 
@@ -107,7 +104,7 @@ def measure_lengths(
     return Lengths(len(draws), longest, mean, perpendicular, each, over, whose, around)
 
 
-def _range(values: NDArray[np.float64], all_of_them: bool) -> Range | None:
+def _range(values: Floats, all_of_them: bool) -> Range | None:
     if not len(values):
         return None
     if all_of_them:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_ssn.core.summaries.lesions import Lesions, Rules, find_lesions, lesion_counts
 from napari_ssn.errors import NEVER, Cancel
-from napari_ssn.prediction.choice import Point
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
+from napari_ssn.prediction.choice import Points
 from napari_ssn.prediction.prediction import Prediction
 
 # What is smaller is noise rather than a lesion: a ball of 2.7 mm across, and of pixels.
@@ -44,12 +44,8 @@ def by_rules(prediction: Prediction, rules: Rules, cancel: Cancel = NEVER) -> Le
 
 
 def counts(
-    prediction: Prediction,
-    points: tuple[Point, ...],
-    lesions: Lesions,
-    z: NDArray[np.float64],
-    cancel: Cancel,
-) -> NDArray[np.int64]:
+    prediction: Prediction, points: Points, lesions: Lesions, z: Floats, cancel: Cancel
+) -> Ints:
     """Voxels of each label in each lesion's part for each z, (n, K + 1, C)."""
     plain_z = z[:, : prediction.dist.rank]
     out = lesion_counts(prediction.dist, lesions.parts, plain_z, cancel.check)
@@ -69,11 +65,11 @@ def counts(
     return out
 
 
-def _tally(cells: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+def _tally(cells: Ints, shape: tuple[int, ...]) -> Ints:
     return np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
 
 
-def middle_of(label_map: NDArray[np.uint8]) -> tuple[int, ...] | None:
+def middle_of(label_map: Labels) -> tuple[int, ...] | None:
     """Of each axis the slice in which most is labelled; None where nothing is.
 
     Where there are several such slices, the one in their middle.

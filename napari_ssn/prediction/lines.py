@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from napari_ssn.core.summaries.contours import INNER, MEDIAN, OUTER
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.errors import DataError, ServerError
+from napari_ssn.geometry.arrays import Floats, Ints, Labels, Where
 from napari_ssn.geometry.contours import (
     Points,
     beside_border,
@@ -24,7 +24,6 @@ from napari_ssn.prediction.decode import Position
 from napari_ssn.prediction.overview import Overview
 from napari_ssn.prediction.prediction import Prediction
 
-Floats = NDArray[np.float64]
 #: A plane of an image: its index along the axis across, None along those it extends over.
 Plane = tuple[int | None, ...]
 
@@ -32,7 +31,7 @@ Plane = tuple[int | None, ...]
 LEVELS = (OUTER, MEDIAN, INNER)
 
 
-def part_of(prediction: Prediction, plane: Plane) -> tuple[slice | int, ...] | None:
+def part_of(prediction: Prediction, plane: Plane) -> Where | None:
     """Where a plane of the image cuts the region that was segmented; None where it passes by."""
     start, space = prediction.dist.start, prediction.dist.space
     assert start is not None
@@ -54,7 +53,7 @@ def border_field(
     prediction: Prediction,
     position: Position,
     lesions: Lesions | None,
-    labels: NDArray[np.uint8],
+    labels: Labels,
     plane: Plane,
     corner: Sequence[int],
     label: int | None = None,
@@ -120,7 +119,7 @@ def _margins(
     prediction: Prediction,
     position: Position,
     lesions: Lesions | None,
-    voxels: NDArray[np.int64],
+    voxels: Ints,
     label: int | None,
 ) -> Floats:
     """By how much a label, or any but the background, leads over the best of all others, (n,)."""
@@ -174,9 +173,7 @@ def share_lines(
     return tuple(found)
 
 
-def vote_lines(
-    votes: NDArray[np.uint8], levels: Sequence[int], plane: Plane
-) -> tuple[list[Points], ...]:
+def vote_lines(votes: Labels, levels: Sequence[int], plane: Plane) -> tuple[list[Points], ...]:
     """Lines in a plane around what at least so many people outlined, halfway between voxels.
 
     Args:

@@ -14,7 +14,8 @@ from napari_ssn.core.summaries.agreement import Agreement, agreement
 from napari_ssn.core.summaries.boxplot import boxplot
 from napari_ssn.core.summaries.lines import MEDIAN_BIT
 from napari_ssn.errors import NEVER, Cancel
-from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.geometry.arrays import Labels
+from napari_ssn.prediction.choice import Choice, Conditions, Points
 from napari_ssn.prediction.crowd import Crowd, crowd_of, map_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.wish import DRAWS, FEWEST_IN_BOXPLOT, IN_BOXPLOT, SEED, Wish
@@ -79,11 +80,8 @@ def make_overview(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overvie
 
 
 def nested(
-    prediction: Prediction,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
-    cancel: Cancel = NEVER,
-) -> tuple[NDArray[np.uint8], str]:
+    prediction: Prediction, points: Points, only: Conditions, cancel: Cancel = NEVER
+) -> tuple[Labels, str]:
     """In how many of the outer, median and inner mask of each label a voxel lies, (C − 1, *S).
 
     On the source's grid; the same hypotheses as in the picture of contours. Also what these are
@@ -101,11 +99,7 @@ def nested(
 
 
 def _agreeing(
-    prediction: Prediction,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
-    seed: int,
-    cancel: Cancel,
+    prediction: Prediction, points: Points, only: Conditions, seed: int, cancel: Cancel
 ) -> tuple[Agreement, int, str]:
     """What those agree on who outline anything, how many they are, and what if members."""
     given, crowd = prediction.given, crowd_of(prediction, points, only, DRAWS, seed)
@@ -120,8 +114,8 @@ def _agreeing(
 
 def label_shares(
     prediction: Prediction,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
+    points: Points,
+    only: Conditions,
     labels: Iterable[int | None],
     cancel: Cancel = NEVER,
 ) -> Iterator[NDArray[np.float32]]:

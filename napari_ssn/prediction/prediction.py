@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.principal import Directions
@@ -16,6 +15,7 @@ from napari_ssn.core.spread import Spread
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.ran import MemberNetwork
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Ints
 from napari_ssn.network.fit import Fit, check_fit, in_calibration
 from napari_ssn.prediction.bases import Bases
 from napari_ssn.prediction.given import SLIP, TOLERANCE, Given
@@ -132,7 +132,7 @@ class Prediction:
         return Measure.of(*(self.dist.space, self.source.affine, self.source.extent))
 
     @property
-    def nothing_counts(self) -> NDArray[np.int64]:
+    def nothing_counts(self) -> Ints:
         """Voxels of each label where nothing is outlined, (C,): all are background."""
         counts = np.zeros(self.dist.classes, np.int64)
         counts[0] = np.prod(self.dist.space)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.measures import Range, calibrated_values, central_range
 from napari_ssn.core.spread import Spread
@@ -14,8 +13,9 @@ from napari_ssn.core.summaries.histogram import Histogram, histogram
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.sizes import STEPS, Sizes
 from napari_ssn.errors import NEVER, Cancel
+from napari_ssn.geometry.arrays import Ints
 from napari_ssn.geometry.diameters import Diameter
-from napari_ssn.prediction.choice import Point, Question
+from napari_ssn.prediction.choice import Conditions, Points
 from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.crowd import Crowd, crowd_of, member_counts
 from napari_ssn.prediction.prediction import Prediction
@@ -60,8 +60,8 @@ class Ranges:
     absent: tuple[float, ...]
     bars: tuple[Histogram, ...]
     run: int = 0
-    points: tuple[Point, ...] = ()
-    only: tuple[Question, ...] = ()
+    points: Points = ()
+    only: Conditions = ()
     spread: Spread = field(default_factory=Spread)
     presence: Presence = field(default_factory=lambda: Presence(1.0, False, ()))
     sizes: tuple[Sizes, ...] = ()
@@ -140,8 +140,8 @@ class Ranges:
 
 def count_ranges(
     prediction: Prediction,
-    points: tuple[Point, ...] = (),
-    only: tuple[Question, ...] = (),
+    points: Points = (),
+    only: Conditions = (),
     count: int | None = None,
     cancel: Cancel = NEVER,
 ) -> Ranges:
@@ -187,9 +187,7 @@ def count_ranges(
     return replace(stated, run=prediction.run, points=points, only=only, spread=prediction.spread)
 
 
-def _of_members(
-    prediction: Prediction, counts: NDArray[np.int64], crowd: Crowd, presence: float
-) -> Ranges:
+def _of_members(prediction: Prediction, counts: Ints, crowd: Crowd, presence: float) -> Ranges:
     """From the smallest to the largest: of so few no share of readers, or of draws, is stated."""
     sizes, noun = counts[:, 1:], prediction.noun
     share = presence if crowd.presence is None else crowd.presence
@@ -212,7 +210,7 @@ def _of_members(
 
 def state_ranges(
     card: ModelCard,
-    counts: NDArray[np.int64],
+    counts: Ints,
     space: tuple[int, ...],
     presence: float | None,
     own: bool,
@@ -276,7 +274,7 @@ def _shared(card: ModelCard, label: int) -> float:
 
 
 def _sizes(
-    voxels: NDArray[np.int64],
+    voxels: Ints,
     stated: Range | None,
     factors: tuple[float, float] | None,
     outlined: float,

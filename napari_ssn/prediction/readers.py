@@ -18,6 +18,7 @@ from napari_ssn.core.summaries.agreement import agreement
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents.adjudicated import How, painted_on
 from napari_ssn.errors import NEVER, Cancel, DataError, SSNError
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 from napari_ssn.io.content import Content
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.io.sidecar import write_content
@@ -29,8 +30,7 @@ from napari_ssn.prediction.recall import made_of
 from napari_ssn.prediction.record import record_of
 from napari_ssn.text.sizes import capital
 
-Labels = NDArray[np.uint8]
-Counts = NDArray[np.int64]
+Counts = Ints
 
 _MOST_LABELS = 255
 # Of a sidecar.
@@ -81,7 +81,7 @@ class Placed:
     """
 
     fittings: tuple[Fitting | None, ...]
-    smaller: NDArray[np.float64]
+    smaller: Floats
     nested: Counts
     outlined: float
     around: str = ""

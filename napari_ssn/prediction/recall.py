@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.hypotheses import Hypothesis
@@ -15,7 +14,8 @@ from napari_ssn.core.summaries.lesions import Lesions, Rules
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents.sidecar import Choice as Told
 from napari_ssn.errors import DataError
-from napari_ssn.prediction.choice import MadeOf, Person, Point, Question
+from napari_ssn.geometry.arrays import Floats
+from napari_ssn.prediction.choice import Conditions, MadeOf, Person, Point, Points, Question
 from napari_ssn.prediction.decode import Position, decode
 from napari_ssn.prediction.lesions import by_rules
 from napari_ssn.prediction.prediction import Prediction
@@ -122,7 +122,7 @@ def _member_in(prediction: Prediction, told: Told) -> int | None:
     return told.member - 1 if told.kind == "member" else None
 
 
-def points_in(prediction: Prediction, told: Told) -> tuple[Point, ...]:
+def points_in(prediction: Prediction, told: Told) -> Points:
     """The points that a sidecar states; DataError for one with a label or axes that are none."""
     dist, stated = prediction.dist, () if told.pointing is None else told.pointing.points
     if any(one.label >= dist.classes or len(one.index) != len(dist.space) for one in stated):
@@ -130,7 +130,7 @@ def points_in(prediction: Prediction, told: Told) -> tuple[Point, ...]:
     return tuple(Point(tuple(one.index), one.label) for one in stated)
 
 
-def conditions_in(prediction: Prediction, told: Told) -> tuple[Question, ...]:
+def conditions_in(prediction: Prediction, told: Told) -> Conditions:
     """The conditions that a sidecar states; DataError for one about what the model has not."""
     dist, out = prediction.dist, list[Question]()
     for one in told.conditions or ():
@@ -170,9 +170,7 @@ def check_reach(told: Told) -> None:
         )
 
 
-def _beyond(
-    prediction: Prediction, points: tuple[Point, ...], pointing: provenance.Pointing | None
-) -> NDArray[np.float64]:
+def _beyond(prediction: Prediction, points: Points, pointing: provenance.Pointing | None) -> Floats:
     """What a draw holds beyond its z, of a sidecar; empty where it says nothing of it."""
     if pointing is None or pointing.rest is None:
         return np.zeros(0)

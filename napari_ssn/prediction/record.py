@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.documents.sizes import STEPS, Spans
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.io import describing
 from napari_ssn.io.dicom.series import input_of
 from napari_ssn.prediction.choice import Choice, Drawing
@@ -256,7 +256,7 @@ def adjudicated_of(drawing: Drawing | None) -> provenance.Adjudicated | None:
 
 
 def moves(
-    choice: Choice, own: dict[int, NDArray[np.float64]], lesions: Lesions, rank: int
+    choice: Choice, own: dict[int, Floats], lesions: Lesions, rank: int
 ) -> provenance.LesionMoves:
     """What a sidecar says of lesions that have positions of their own."""
     rules = lesions.rules

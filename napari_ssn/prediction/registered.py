@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.io.registration import Motion, register
 from napari_ssn.prediction.followed import View, Voxel, reach_of
 from napari_ssn.prediction.source import Source
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

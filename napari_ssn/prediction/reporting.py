@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
+from napari_ssn.geometry.arrays import Labels
 from napari_ssn.geometry.declared import MODALITIES
 from napari_ssn.io.dicom.naming import series_words
 from napari_ssn.io.dicom.series import DicomSeries
@@ -119,7 +119,7 @@ def _given(prediction: Prediction, choice: Choice) -> list[str]:
     return said + [question_line(measure, prediction.labels[one.label], one) for one in choice.only]
 
 
-def _outlined(prediction: Prediction, label_map: NDArray[np.uint8]) -> list[tuple[str, str]]:
+def _outlined(prediction: Prediction, label_map: Labels) -> list[tuple[str, str]]:
     """What the image is of, and on which of its slices something is outlined, without a name."""
     source, told = prediction.source, list[tuple[str, str]]()
     if source.declared.modality in MODALITIES:

@@ -9,7 +9,7 @@ from napari_ssn.documents.sidecar import Provenance, Spread
 from napari_ssn.documents.sizes import Sizes, Spans
 from napari_ssn.geometry.acquired import UNACQUIRED, Acquired, acquired_by
 from napari_ssn.geometry.affine import Affine
-from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.prediction.choice import Choice, Conditions, Points
 from napari_ssn.prediction.decode import across_in, hypothesis_of
 from napari_ssn.prediction.lengths import Lengths
 from napari_ssn.prediction.prediction import Prediction
@@ -123,8 +123,8 @@ def of_image(scan: Scan, acquired: Acquired) -> Scan:
 
 def scan_of(
     prediction: Prediction,
-    points: tuple[Point, ...],
-    only: tuple[Question, ...],
+    points: Points,
+    only: Conditions,
     ranges: Ranges,
     lengths: Lengths | None,
 ) -> Scan:

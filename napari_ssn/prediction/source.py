@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.declared import UNDECLARED, Declared, declared_by
 from napari_ssn.geometry.intensity import Units
 from napari_ssn.geometry.orientation import Reorientation
@@ -47,7 +45,7 @@ class Source:
     token: int
     space: tuple[int, ...]
     channels: int
-    affine: NDArray[np.float64]
+    affine: Floats
     extent: Extent
     oriented: bool
     load: Callable[[], Volume]

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from napari_ssn.core.spread import Spread, spread_out
 from napari_ssn.errors import NEVER, Cancel
-from napari_ssn.prediction.choice import Point
+from napari_ssn.prediction.choice import Points
 from napari_ssn.prediction.prediction import Prediction
 
 
 def spread_anew(
-    prediction: Prediction, points: tuple[Point, ...], spread: Spread, cancel: Cancel = NEVER
+    prediction: Prediction, points: Points, spread: Spread, cancel: Cancel = NEVER
 ) -> Prediction:
     """The same run with another spread, its directions and what was pointed at found anew.
 

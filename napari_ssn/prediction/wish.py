@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_ssn.prediction.choice import Point, Question
+from napari_ssn.prediction.choice import Conditions, Points
 
 #: Draws that cards and pictures stand for, and the seed of these draws.
 DRAWS, SEED = 400, 0
@@ -39,6 +39,6 @@ class Wish:
     kind: Kind
     run: int
     label: int | None
-    points: tuple[Point, ...]
-    only: tuple[Question, ...]
+    points: Points
+    only: Conditions
     seed: int

@@ -15,6 +15,7 @@ from scipy import ndimage
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Between, Floats, Labels, Mask
 
 Arrays = dict[str, NDArray[Any]]
 #: Gets the numbers that are elsewhere; may be called in any thread, in several at once, and again.
@@ -41,7 +42,7 @@ def seen_of(rank: int) -> float:
     return math.sqrt(rank) + _SEEN
 
 
-def beside(near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def beside(near: Mask) -> Mask:
     """Some voxels and their neighbours in each plane of the grid, (*S).
 
     With them a border's place between voxels is known, see `geometry.contours.beside_border`.
@@ -50,7 +51,7 @@ def beside(near: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(found)
 
 
-def worth(here: NDArray[np.bool_]) -> bool:
+def worth(here: Mask) -> bool:
     """Whether so many voxels are so few that it is worth two messages."""
     return int(np.count_nonzero(here)) <= _MOST * here.size
 
@@ -144,11 +145,11 @@ class Awaiting(Decodable):
         """See `Decodable.numbers`."""
         return self.complete().numbers()
 
-    def plain_gram(self) -> NDArray[np.float64]:
+    def plain_gram(self) -> Floats:
         """See `Decodable.plain_gram`."""
         return self.complete().plain_gram()
 
-    def spread_by(self, factors: NDArray[np.float64], cancelled: Callable[[], bool]) -> Decodable:
+    def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> Decodable:
         """See `Decodable.spread_by`."""
         return self.complete().spread_by(factors, cancelled)
 
@@ -157,15 +158,12 @@ class Awaiting(Decodable):
         return self.complete().probabilities(draws)
 
     def probability(
-        self,
-        label: int | None = None,
-        draws: int = 128,
-        between: Callable[[], None] = lambda: None,
+        self, label: int | None = None, draws: int = 128, between: Between = lambda: None
     ) -> NDArray[np.float32]:
         """See `Decodable.probability`."""
         return self.complete().probability(label, draws, between)
 
-    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
+    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> Labels:
         """See `Decodable.sample`."""
         if pixel_noise:
             return self.complete().sample(n, seed, pixel_noise)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.core.begun.awaiting import (
     Arrays,
@@ -27,11 +27,11 @@ from napari_ssn.core.columns.contests import longest
 from napari_ssn.core.dense import contenders
 from napari_ssn.core.distribution import TENSORS, LogitDistribution
 from napari_ssn.core.margins import CUT, Margin
+from napari_ssn.geometry.arrays import Between, Bytes, Floats, Ints, Labels, Mask, Where
 
 # Standard deviations from a tie beyond which a voxel changes no bit of what all add up to: each
 # adds less than 10⁻²⁷.
 _CUT = 8.0
-Where = tuple[slice | int, ...]
 
 #: Of a voxel: some z within reach changes it, or it says something of directions; none does, and
 #: its numbers are here; it has its label alone.
@@ -52,7 +52,7 @@ def begin(dist: LogitDistribution) -> Begin | None:
     codes = np.where(near, np.uint8(NEAR), np.where(here, np.uint8(BESIDE), np.uint8(FAR)))
     codes = codes.reshape(-1)
 
-    def some(voxels: NDArray[np.bool_]) -> Arrays:
+    def some(voxels: Mask) -> Arrays:
         there = torch.from_numpy(voxels).to(dist.device)
         flat = {name: getattr(dist, name).flatten(-len(dist.space)) for name in TENSORS}
         return {name: values[..., there].cpu().numpy() for name, values in flat.items()}
@@ -74,12 +74,12 @@ class Begun(Awaiting):
     """
 
     form = "dense"
-    mean_map: NDArray[np.uint8]
-    codes: NDArray[np.uint8]
+    mean_map: Labels
+    codes: Bytes
     here: LogitDistribution
     reach: float
     later: Later[LogitDistribution] = field(repr=False)
-    affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    affine: Floats = field(default_factory=lambda: np.eye(4))
     start: tuple[int, ...] | None = None
     image_space: tuple[int, ...] | None = None
     presence: float = 1.0
@@ -90,7 +90,7 @@ class Begun(Awaiting):
     @classmethod
     def of_first(
         cls,
-        codes: NDArray[np.uint8],
+        codes: Bytes,
         first: Arrays,
         space: Sequence[int],
         reach: float,
@@ -137,16 +137,16 @@ class Begun(Awaiting):
         place = {"affine": self.affine, "start": self.start, "image_space": self.image_space}
         return LogitDistribution.of_numbers(numbers, self.space, **place)
 
-    def _near(self) -> tuple[LogitDistribution, NDArray[np.int64]]:
+    def _near(self) -> tuple[LogitDistribution, Ints]:
         """The column of those voxels that can change, and where they are in the flattened grid."""
         return self.here.kept("near", self._found_near)
 
-    def _found_near(self) -> tuple[LogitDistribution, NDArray[np.int64]]:
+    def _found_near(self) -> tuple[LogitDistribution, Ints]:
         flat = self.codes.reshape(-1)
         among = torch.from_numpy(flat[flat != FAR] == NEAR)
         return self.here.at(among[:, None]), np.flatnonzero(flat == NEAR)
 
-    def _places(self, voxels: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    def _places(self, voxels: Ints) -> Ints | None:
         """Where some voxels are in `here`; None where one is not."""
         flat = self.codes.reshape(-1)
         if (flat[voxels] == FAR).any():
@@ -178,7 +178,7 @@ class Begun(Awaiting):
         """Where the parameters lie: the CPU."""
         return self.here.device
 
-    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> NDArray[np.uint8]:
+    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> Labels:
         """See `Decodable.label_map`."""
         vector = self.check_z(z)
         if longest(vector[None]) > self.reach:
@@ -191,17 +191,17 @@ class Begun(Awaiting):
         return out
 
     @cached_property
-    def _index(self) -> NDArray[np.int64]:
+    def _index(self) -> Ints:
         """Number of each voxel in the flattened grid, (*S)."""
         return np.arange(self.codes.size).reshape(self.space)
 
-    def _column(self, voxels: NDArray[np.int64]) -> LogitDistribution:
+    def _column(self, voxels: Ints) -> LogitDistribution:
         """Some voxels that are here as a column (n, 1), in their order."""
         places = self._places(voxels)
         assert places is not None
         return self._taken(places)
 
-    def _taken(self, places: NDArray[np.int64]) -> LogitDistribution:
+    def _taken(self, places: Ints) -> LogitDistribution:
         there = torch.from_numpy(places)
         tensors = (getattr(self.here, name)[..., there, :] for name in TENSORS)
         return LogitDistribution(*tensors).with_presence(self.presence)
@@ -222,16 +222,14 @@ class Begun(Awaiting):
             return self.complete().at(voxels)
         return self._taken(places)
 
-    def logits_at(
-        self, voxels: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def logits_at(self, voxels: Ints) -> tuple[Floats, Floats]:
         """See `Decodable.logits_at`."""
         places = self._places(voxels)
         if places is None:
             return self.complete().logits_at(voxels)
         return self.here.logits_at(places)
 
-    def label_counts(self, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    def label_counts(self, draws: Floats) -> Ints:
         """See `Decodable.label_counts`."""
         if longest(draws) > self.reach:
             return self.complete().label_counts(draws)
@@ -241,20 +239,14 @@ class Begun(Awaiting):
         )
         return column.label_counts(draws) + always
 
-    def over_voxels(
-        self,
-        draws: NDArray[np.float64],
-        function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
-    ) -> list[Any]:
+    def over_voxels(self, draws: Floats, function: Callable[[Ints, Labels], Any]) -> list[Any]:
         """See `Decodable.over_voxels`."""
         if longest(draws) > self.reach:
             return self.complete().over_voxels(draws, function)
         column, voxels = self._near()
         return column.over_voxels(draws, lambda some, labels: function(voxels[some], labels))
 
-    def changing(
-        self, radius: float
-    ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+    def changing(self, radius: float) -> tuple[Ints, Callable[[Floats], Labels]]:
         """See `Decodable.changing`."""
         if radius > self.reach:
             return self.complete().changing(radius)
@@ -262,12 +254,7 @@ class Begun(Awaiting):
         some, decode = column.changing(radius)
         return voxels[some], decode
 
-    def labels_at(
-        self,
-        z: NDArray[np.float64],
-        voxels: NDArray[np.int64],
-        between: Callable[[], None] = lambda: None,
-    ) -> NDArray[np.uint8]:
+    def labels_at(self, z: Floats, voxels: Ints, between: Between = lambda: None) -> Labels:
         """See `Decodable.labels_at`."""
         if longest(z) > self.reach:
             return self.complete().labels_at(z, voxels, between)

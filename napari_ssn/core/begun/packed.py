@@ -28,8 +28,9 @@ from napari_ssn.core.columns.contests import longest
 from napari_ssn.core.columns.packing import ordered
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.margins import CUT, Margin
-from napari_ssn.core.packed.distribution import PackedDistribution, Where
+from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.packed.grams import contenders_in, contending
+from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Mask, Where
 
 #: In the place of a shell: the voxel's numbers are here, but no z within reach changes it; and it
 #: has its label alone.
@@ -49,7 +50,7 @@ def begin(dist: PackedDistribution) -> Begin | None:
     codes = np.where(here, np.int16(BESIDE), np.int16(FAR))
     codes[held] = np.searchsorted(dist.ends, place[held], side="right")
 
-    def some(voxels: NDArray[np.bool_]) -> Arrays:
+    def some(voxels: Mask) -> Arrays:
         return {name: at_voxels(getattr(dist, name), place[voxels]) for name in _FAR_APART}
 
     def rest() -> Arrays:
@@ -207,45 +208,32 @@ class Begun(Awaiting, PackedDistribution):
         here = self._has(voxels.numpy().reshape(-1))
         return super().at(voxels) if here else self.complete().at(voxels)
 
-    def logits_at(
-        self, voxels: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def logits_at(self, voxels: Ints) -> tuple[Floats, Floats]:
         """See `Decodable.logits_at`."""
         return super().logits_at(voxels) if self._has(voxels) else self.complete().logits_at(voxels)
 
-    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> NDArray[np.uint8]:
+    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> Labels:
         """See `Decodable.label_map`."""
         dist = self.reaching(longest(self.check_z(z)[None]))
         return super().label_map(z, where) if dist is self else dist.label_map(z, where)
 
-    def label_counts(self, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    def label_counts(self, draws: Floats) -> Ints:
         """See `Decodable.label_counts`."""
         dist = self.reaching(longest(draws))
         return super().label_counts(draws) if dist is self else dist.label_counts(draws)
 
-    def over_voxels(
-        self,
-        draws: NDArray[np.float64],
-        function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
-    ) -> list[Any]:
+    def over_voxels(self, draws: Floats, function: Callable[[Ints, Labels], Any]) -> list[Any]:
         """See `Decodable.over_voxels`."""
         dist = self.reaching(longest(draws))
         found = super().over_voxels if dist is self else dist.over_voxels
         return found(draws, function)
 
-    def changing(
-        self, radius: float
-    ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+    def changing(self, radius: float) -> tuple[Ints, Callable[[Floats], Labels]]:
         """See `Decodable.changing`."""
         dist = self.reaching(radius)
         return super().changing(radius) if dist is self else dist.changing(radius)
 
-    def labels_at(
-        self,
-        z: NDArray[np.float64],
-        voxels: NDArray[np.int64],
-        between: Callable[[], None] = lambda: None,
-    ) -> NDArray[np.uint8]:
+    def labels_at(self, z: Floats, voxels: Ints, between: Between = lambda: None) -> Labels:
         """See `Decodable.labels_at`."""
         dist = self.reaching(longest(z))
         found = super().labels_at if dist is self else dist.labels_at

@@ -17,14 +17,11 @@ from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.columns.packing import ordered
 from napari_ssn.core.columns.rows import Source, rows_of
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.geometry.arrays import Ints, Labels
 
 
 def pack_doubtful(
-    source: Source,
-    voxels: NDArray[np.int64],
-    labels: NDArray[np.uint8],
-    dtype: torch.dtype,
-    cancelled: Callable[[], bool],
+    source: Source, voxels: Ints, labels: Labels, dtype: torch.dtype, cancelled: Callable[[], bool]
 ) -> Columns:
     """`pack` of the whole.
 

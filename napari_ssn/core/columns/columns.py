@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_ssn.geometry.arrays import Ints, Labels
+
 # A radius counts as the lower end of its shell, of which there are 64 between r and 2 r: its
 # float32 bits without the last 17. All radii from `_FAR` on are one shell: no draw gets there,
 # and voxels that lie together in the image stay together.
@@ -25,7 +27,7 @@ _FOLLOWING = ("mean_map", "place")
 # Voxels decoded at once: their numbers stay in cache.
 _BLOCK = 1 << 15
 
-Places = NDArray[np.int64] | NDArray[np.int32]
+Places = Ints | NDArray[np.int32]
 
 
 def shell_of(radius: float) -> int:
@@ -109,12 +111,12 @@ class Columns:
         noise: (C, V), ``√D`` of c* and of the rivals.
     """
 
-    mean_map: NDArray[np.uint8]
+    mean_map: Labels
     order: NDArray[np.int32]
     place: NDArray[np.int32]
-    ends: NDArray[np.int64]
-    best: NDArray[np.uint8]
-    rivals: NDArray[np.uint8]
+    ends: Ints
+    best: Labels
+    rivals: Labels
     margins: NDArray[np.floating]
     second: NDArray[np.int16]
     noise: NDArray[np.floating]
@@ -159,7 +161,7 @@ class Columns:
         return sum(array.nbytes for array in self.arrays().values())
 
     @cached_property
-    def mean_counts(self) -> NDArray[np.int64]:
+    def mean_counts(self) -> Ints:
         """Voxels of each label in the mean's label map, (C,)."""
         return np.bincount(self.mean_map.reshape(-1), minlength=self.classes).astype(np.int64)
 
@@ -177,7 +179,7 @@ class Columns:
         for first in range(0, last, _BLOCK):
             yield slice(first, min(first + _BLOCK, last))
 
-    def labels(self, block: slice | Places, rivals: int | None = None) -> NDArray[np.uint8]:
+    def labels(self, block: slice | Places, rivals: int | None = None) -> Labels:
         """c* and the first rivals, or all, at some places, (1 + rivals, n)."""
         return np.concatenate([self.best[None, block], self.rivals[:rivals, block]])
 

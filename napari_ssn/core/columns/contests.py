@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.columns.columns import Columns, Places, shell_of
 from napari_ssn.core.deciding import product_rounding, signs
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.geometry.arrays import Between, Bytes, Floats, Ints, Labels
 
 # Numbers of one product at once, so that it stays in a core's cache.
 _BLOCK = 1 << 18
@@ -36,12 +36,12 @@ class Draws:
         radius: the largest norm.
     """
 
-    index: NDArray[np.int64]
+    index: Ints
     rows: Tensor
     radius: float
 
     @classmethod
-    def groups(cls, z: NDArray[np.float64], size: int = _DRAWS) -> Iterator[Draws]:
+    def groups(cls, z: Floats, size: int = _DRAWS) -> Iterator[Draws]:
         """All of (n, R), shortest first: short ones reach few voxels."""
         vectors = z.astype(np.float32)
         norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
@@ -51,14 +51,12 @@ class Draws:
             yield cls(index, torch.from_numpy(vectors[index]), float(norms[index].max()))
 
 
-def longest(z: NDArray[np.float64]) -> float:
+def longest(z: Floats) -> float:
     """Largest norm of (n, R) z, rounded to float32 as those that are decoded are."""
     return float(np.linalg.norm(z.astype(np.float32).astype(np.float64), axis=1).max(initial=0))
 
 
-def contests(
-    dist: Columns, draws: Draws, among: NDArray[np.int64] | None = None
-) -> Iterator[tuple[NDArray[np.int64], int]]:
+def contests(dist: Columns, draws: Draws, among: Ints | None = None) -> Iterator[tuple[Ints, int]]:
     """All places that some of the draws can change, in blocks of few enough for a product.
 
     Args:
@@ -83,12 +81,7 @@ def contests(
             yield places[first : first + step], rivals
 
 
-def winners(
-    dist: Columns,
-    rows: Tensor,
-    places: Places,
-    rivals: int,
-) -> NDArray[np.uint8]:
+def winners(dist: Columns, rows: Tensor, places: Places, rivals: int) -> Bytes:
     """For each z and place 0 where the mean's label stays, k where the k-th rival wins.
 
     Args:
@@ -129,9 +122,7 @@ def winners(
     return slot
 
 
-def changes(
-    dist: Columns, slot: NDArray[np.uint8], places: NDArray[np.int64], rivals: int
-) -> NDArray[np.int64]:
+def changes(dist: Columns, slot: Bytes, places: Ints, rivals: int) -> Ints:
     """Voxels that each label gains over the mean's label map, (n, C), among some places.
 
     slot (n, b): `winners` there.
@@ -148,11 +139,8 @@ def changes(
 
 
 def packed_labels(
-    dist: Columns,
-    z: NDArray[np.float64],
-    places: NDArray[np.int64],
-    between: Callable[[], None] = lambda: None,
-) -> NDArray[np.uint8]:
+    dist: Columns, z: Floats, places: Ints, between: Between = lambda: None
+) -> Labels:
     """Labels of each z at some places, (n, v) of (n, R): `PackedDistribution.label_map` there.
 
     Args:
@@ -169,7 +157,7 @@ def packed_labels(
         for block, rivals in contests(dist, draws, places)
     ]
 
-    def decide(task: tuple[Draws, NDArray[np.int64], int]) -> None:
+    def decide(task: tuple[Draws, Ints, int]) -> None:
         draws, block, rivals = task
         between()
         slot = winners(dist, draws.rows, block, rivals)
@@ -182,7 +170,7 @@ def packed_labels(
     return out
 
 
-def packed_counts(dist: Columns, z: NDArray[np.float64]) -> NDArray[np.int64]:
+def packed_counts(dist: Columns, z: Floats) -> Ints:
     """Voxels of each label in the label map of each z, (n, C) of (n, R)."""
     out = np.tile(dist.mean_counts, (len(z), 1))
     tasks = [
@@ -191,7 +179,7 @@ def packed_counts(dist: Columns, z: NDArray[np.float64]) -> NDArray[np.int64]:
         for places, rivals in contests(dist, draws)
     ]
 
-    def count(task: tuple[Draws, NDArray[np.int64], int]) -> NDArray[np.int64]:
+    def count(task: tuple[Draws, Ints, int]) -> Ints:
         draws, places, rivals = task
         return changes(dist, winners(dist, draws.rows, places, rivals), places, rivals)
 
@@ -200,15 +188,11 @@ def packed_counts(dist: Columns, z: NDArray[np.float64]) -> NDArray[np.int64]:
     return out
 
 
-def packed_over(
-    dist: Columns,
-    z: NDArray[np.float64],
-    function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
-) -> list[Any]:
+def packed_over(dist: Columns, z: Floats, function: Callable[[Ints, Labels], Any]) -> list[Any]:
     """See `Decodable.over_voxels`."""
     draws = Draws(np.arange(len(z)), torch.from_numpy(z.astype(np.float32)), longest(z))
 
-    def labels_of(task: tuple[NDArray[np.int64], int]) -> Any:
+    def labels_of(task: tuple[Ints, int]) -> Any:
         places, rivals = task
         slot = winners(dist, draws.rows, places, rivals)
         best = dist.best[places]

@@ -27,6 +27,7 @@ from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.deciding import decode, exact_logits
 from napari_ssn.core.dense import changeable
+from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels
 
 if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
@@ -73,7 +74,7 @@ class Near(Columns):
         )
 
     @cached_property
-    def mean_counts(self) -> NDArray[np.int64]:
+    def mean_counts(self) -> Ints:
         """Voxels of each label in the mean's label map, (C,)."""
         return count_labels(self.mean_map, self.classes)
 
@@ -91,22 +92,20 @@ class Near(Columns):
         label = decode(exact_logits(mean, factor, z.to(mean.device)))
         return torch.from_numpy((self.labels(places, len(columns)) == label).argmax(0)).byte()
 
-    def label_map(self, z: NDArray[np.float64]) -> NDArray[np.uint8]:
+    def label_map(self, z: Floats) -> Labels:
         """Label map of (R,) z that changes no other voxels, (*S)."""
         out = self.mean_map.copy()
         voxels, labels = self.changing(longest(z[None]))
         out.reshape(-1)[voxels] = labels(z[None])[0]
         return out
 
-    def changing(
-        self, radius: float
-    ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+    def changing(self, radius: float) -> tuple[Ints, Callable[[Floats], Labels]]:
         """See `Decodable.changing`."""
         places = np.arange(self.touched(radius))
         return self.order[places].astype(np.int64), lambda z: packed_labels(self, z, places)
 
 
-def near_of(dist: LogitDistribution, z: NDArray[np.float64]) -> Near | None:
+def near_of(dist: LogitDistribution, z: Floats) -> Near | None:
     """`near_within` for (n, R) z that are decoded on the whole grid."""
     return near_within(dist, longest(z), len(z)) if _large(dist) else None
 
@@ -134,12 +133,7 @@ def _large(dist: LogitDistribution) -> bool:
     return size >= LARGE and dist.device.type == "cpu"
 
 
-def labels_among(
-    dist: LogitDistribution,
-    z: NDArray[np.float64],
-    voxels: NDArray[np.int64],
-    between: Callable[[], None],
-) -> NDArray[np.uint8]:
+def labels_among(dist: LogitDistribution, z: Floats, voxels: Ints, between: Between) -> Labels:
     """`Decodable.labels_at` of a dense distribution."""
     if len(voxels) == 0:
         return np.zeros((len(z), 0), np.uint8)

@@ -17,6 +17,7 @@ from napari_ssn.core.columns.columns import SHELLS, Columns
 from napari_ssn.core.columns.rows import Source, fill_rows, room_for
 from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.geometry.arrays import Ints
 
 # Voxels that are sorted at once.
 _SORTED = 1 << 18
@@ -157,7 +158,7 @@ class Packing:
 
 def ordered(
     shell: NDArray[np.int16], shells: int = SHELLS
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Ints]:
     """Voxels sorted by their shells, within a shell as they lie in the grid.
 
     Args:
@@ -169,7 +170,7 @@ def ordered(
     """
     blocks = [slice(k, k + _SORTED) for k in range(0, len(shell), _SORTED)]
 
-    def count(block: slice) -> NDArray[np.int64]:
+    def count(block: slice) -> Ints:
         return np.bincount(shell[block], minlength=shells)
 
     counts = np.array(in_threads(count, blocks)).reshape(-1, shells)

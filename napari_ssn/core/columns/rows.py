@@ -11,9 +11,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.columns.columns import shells_of
@@ -21,6 +19,7 @@ from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.deciding import rounding
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.errors import Cancelled
+from napari_ssn.geometry.arrays import Ints
 
 if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
@@ -202,7 +201,7 @@ def _leave_out(radius: Tensor, label: Tensor) -> None:
         radius.scatter_(0, label.long()[None], torch.inf)
 
 
-def _places(labels: Tensor) -> NDArray[np.int64]:
+def _places(labels: Tensor) -> Ints:
     """Where the values of (n, v) labels lie among (C, v), flattened: (n, v), or (n,) of all alike.
 
     Labels are in order for all alike where the first two are.
@@ -213,7 +212,7 @@ def _places(labels: Tensor) -> NDArray[np.int64]:
     return (labels.long().mul_(count) + torch.arange(count)).numpy()
 
 
-def _in_order(values: Tensor, places: NDArray[np.int64]) -> Tensor:
+def _in_order(values: Tensor, places: Ints) -> Tensor:
     """Of (K, C, v), those at (n, v) `_places`, (K, n, v)."""
     if places.ndim == 1:
         return values[:, places]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.orientation import closest_axes
 from napari_ssn.geometry.transforms import Matrix
@@ -72,7 +72,7 @@ class Compass:
         linear = np.eye(3)
         linear[:ndim, :ndim] = np.asarray(matrix, dtype=np.float64)[:ndim, :ndim]
         axes = shown @ np.linalg.inv(linear)
-        self._axes: NDArray[np.float64] = axes / np.linalg.norm(axes, axis=0)
+        self._axes: Floats = axes / np.linalg.norm(axes, axis=0)
         # For each axis of the patient that of the world that runs along it most.
         self._along = closest_axes(self._axes)
         #: Axes of the world that the image has, 2 or 3.

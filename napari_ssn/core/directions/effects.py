@@ -14,6 +14,7 @@ from napari_ssn.core.kinds import EffectKind, Tissue
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.core.surface import boundary_size
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 
 #: The effects of a direction are measured between −REACH and +REACH standard deviations.
 REACH = 2.0
@@ -65,7 +66,7 @@ class Effect:
     tissue: Tissue | None = None
 
 
-def effects(dist: Decodable, vectors: NDArray[np.float64]) -> tuple[Effect, ...]:
+def effects(dist: Decodable, vectors: Floats) -> tuple[Effect, ...]:
     """The effect of walking along each column of (R, R)."""
     changing = _Changing.of(dist)
     steps = np.array([-REACH, REACH, -1.0, 1.0])
@@ -87,13 +88,13 @@ class _Changing:
         affine, spacing_mm: of the grid.
     """
 
-    decode: Callable[[NDArray[np.float64]], NDArray[np.uint8]]
+    decode: Callable[[Floats], Labels]
     classes: int
-    index: NDArray[np.int64]
-    kept: NDArray[np.int64]
-    middles: NDArray[np.float64]
-    boundary: NDArray[np.float64]
-    affine: NDArray[np.float64]
+    index: Ints
+    kept: Ints
+    middles: Floats
+    boundary: Floats
+    affine: Floats
     spacing_mm: tuple[float, ...]
 
     @classmethod
@@ -126,7 +127,7 @@ class _Changing:
             spacing,
         )
 
-    def effect(self, z: NDArray[np.float64]) -> Effect:
+    def effect(self, z: Floats) -> Effect:
         """Effect of one direction, (4, R): its z at −REACH, REACH, −1 and 1."""
         maps = self.decode(z)
         before, after, shorter, longer = maps
@@ -163,11 +164,11 @@ class _Walked:
     """
 
     at: _Changing
-    before: NDArray[np.uint8]
-    after: NDArray[np.uint8]
-    counts: NDArray[np.int64]
-    moves: NDArray[np.int64]
-    near: NDArray[np.int64]
+    before: Labels
+    after: Labels
+    counts: Ints
+    moves: Ints
+    near: Ints
 
     def effect_on(self, label: int) -> Effect:
         """What the direction does to one label."""
@@ -209,19 +210,17 @@ class _Walked:
         return float(self.near[label] * voxel / (2 * size)) if size > 0 else 0.0
 
 
-def _moves(old: NDArray[np.uint8], new: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+def _moves(old: Labels, new: Labels, classes: int) -> Ints:
     """How many voxels each label gains and loses, (C,)."""
     return np.bincount(old, minlength=classes) + np.bincount(new, minlength=classes)
 
 
-def _points(
-    index: NDArray[np.floating | np.integer], affine: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _points(index: NDArray[np.floating | np.integer], affine: Floats) -> Floats:
     """Positions in mm of voxel indices, (n, 3)."""
     return Affine(affine).places(index)
 
 
-def _towards(points: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+def _towards(points: Floats, centre: Floats) -> Floats:
     """Sum of the unit vectors from the centre to some points in mm; zero for none."""
     rays = points - centre
     lengths = np.linalg.norm(rays, axis=1, keepdims=True)

@@ -13,7 +13,6 @@ from typing import get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.decodable import Decodable
@@ -22,6 +21,7 @@ from napari_ssn.core.directions.varimax import fourth_moments, pairs, varimax
 from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.core.margins import CUT, Margin
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.brief import brief
 
 __all__ = [
@@ -66,14 +66,14 @@ class Directions:
         array([0, 1, 1, 1, 0], dtype=uint8)
     """
 
-    basis: NDArray[np.float64]
-    share: NDArray[np.float64]
+    basis: Floats
+    share: Floats
     effects: tuple[Effect, ...]
     kind: DirectionKind = "label-weighted"
 
     __repr__ = brief
 
-    def z(self, k: int, t: float, anchor: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    def z(self, k: int, t: float, anchor: Floats | None = None) -> Floats:
         """``z₀ + t v_k``: t standard deviations along direction k from an anchor.
 
         What an anchor holds beyond z (`Posterior.draw`) stays as it is.
@@ -87,7 +87,7 @@ class Directions:
 _Pieces = list[Callable[[], Margin]]
 
 
-def _total(pieces: _Pieces, sum_up: Callable[[Margin], Tensor]) -> NDArray[np.float64]:
+def _total(pieces: _Pieces, sum_up: Callable[[Margin], Tensor]) -> Floats:
     """Sum over all voxels of what ``sum_up`` makes of some of them."""
     if len(pieces) == 1:
         return np.asarray(sum_up(pieces[0]()).cpu().numpy())
@@ -101,7 +101,7 @@ def _gram(margin: Margin) -> Tensor:
     return weighted @ weighted.T
 
 
-def label_gram(dist: Decodable) -> NDArray[np.float64]:
+def label_gram(dist: Decodable) -> Floats:
     """Gram matrix of the margins' factors, weighted by how easily each label changes.
 
     ``G = Σ_v w_v a_v a_vᵀ`` with ``w_v = (φ(d_v/s_v)/s_v)²``; d, a, s are mean, factor and
@@ -114,7 +114,7 @@ def label_gram(dist: Decodable) -> NDArray[np.float64]:
     return _gram_and_pieces(dist)[0]
 
 
-def _gram_and_pieces(dist: Decodable) -> tuple[NDArray[np.float64], _Pieces]:
+def _gram_and_pieces(dist: Decodable) -> tuple[Floats, _Pieces]:
     pieces = dist.contenders(CUT)
     gram = _total(pieces, _gram)
     # Each voxel left out would have added at most φ(cut)², as ‖a‖ ≤ s.
@@ -125,7 +125,7 @@ def _gram_and_pieces(dist: Decodable) -> tuple[NDArray[np.float64], _Pieces]:
     return gram, pieces
 
 
-def plain_gram(dist: Decodable) -> NDArray[np.float64]:
+def plain_gram(dist: Decodable) -> Floats:
     """Gram matrix of the factor, every voxel alike: ``Σ_v P̃_vᵀ P̃_v`` with ``P̃ = (I − 11ᵀ/C) P``.
 
     What all classes share is projected out, as it changes no label and no probability.
@@ -192,7 +192,7 @@ def principal_directions(dist: Decodable, kind: DirectionKind = "label-weighted"
     return Directions(np.ascontiguousarray(vectors), share, effects(dist, vectors), kind)
 
 
-def _principal(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _principal(gram: Floats) -> tuple[Floats, Floats]:
     """Shares (R,) of the eigenvalues of a Gram matrix, and eigenvectors (R, R)."""
     values, vectors = np.linalg.eigh(gram)
     values = values.clip(min=0)
@@ -200,9 +200,7 @@ def _principal(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     return (values / total if total > 0 else np.zeros_like(values)), vectors
 
 
-def _turned(
-    vectors: NDArray[np.float64], share: NDArray[np.float64], pieces: _Pieces, count: int
-) -> NDArray[np.float64]:
+def _turned(vectors: Floats, share: Floats, pieces: _Pieces, count: int) -> Floats:
     """Those of the directions that matter, turned by varimax; the others as they are."""
     leading = np.flatnonzero(share >= _TURNED)
     if len(leading) < 2:

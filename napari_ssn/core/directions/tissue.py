@@ -16,6 +16,7 @@ from napari_ssn.core.directions.effects import REACH, Effect
 from napari_ssn.core.directions.principal import Directions
 from napari_ssn.core.kinds import Tissue
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats, Mask
 
 #: Hounsfield units above which lung is denser than aerated lung, and from which on it is solid, as
 #: of nodules: ground glass lies between (MacMahon et al., Radiology 2017, on part-solid nodules;
@@ -31,8 +32,6 @@ _CORE, _CLEAR = 0.5, 0.5
 # Radius in mm up to which something solid outside a lesion can be a vessel, and from which on it is
 # the chest's wall, the mediastinum or the diaphragm. Between the two nothing is claimed.
 _VESSEL_MM, _WALL_MM = 3.0, 6.0
-
-Mask = NDArray[np.bool_]
 
 
 def with_tissue(found: Directions, dist: Decodable, values: NDArray[np.floating]) -> Directions:
@@ -60,11 +59,7 @@ def with_tissue(found: Directions, dist: Decodable, values: NDArray[np.floating]
 
 
 def _tissue(
-    effect: Effect,
-    dist: Decodable,
-    vector: NDArray[np.float64],
-    values: NDArray[np.floating],
-    spacing: NDArray[np.float64],
+    effect: Effect, dist: Decodable, vector: Floats, values: NDArray[np.floating], spacing: Floats
 ) -> Tissue | None:
     if effect.kind not in ("size", "edge"):
         return None
@@ -84,7 +79,7 @@ def _share(what: Mask, of: Mask) -> float:
     return float(what[of].mean())
 
 
-def _glass(values: NDArray[np.floating], solid: Mask, spacing: NDArray[np.float64]) -> Mask:
+def _glass(values: NDArray[np.floating], solid: Mask, spacing: Floats) -> Mask:
     """Ground glass that is none of the blurred border of something solid."""
     blur = np.maximum(spacing, _BLUR_MM)
     far = ndimage.distance_transform_edt(~solid, sampling=spacing / blur) > 1
@@ -92,7 +87,7 @@ def _glass(values: NDArray[np.floating], solid: Mask, spacing: NDArray[np.float6
     return glass
 
 
-def _beyond(solid: Mask, taken: Mask, spacing: NDArray[np.float64]) -> Tissue | None:
+def _beyond(solid: Mask, taken: Mask, spacing: Floats) -> Tissue | None:
     """What the solid beyond the smaller outline is that is taken in, by its thickest place."""
     parts, _ = ndimage.label(solid, np.ones((3, 3, 3)))
     touched = np.unique(parts[taken])

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from napari_ssn.geometry.arrays import Floats, Ints
 
 # Sweeps over all pairs of columns at most, and the angle in radians that no longer counts.
 _SWEEPS, _STILL = 200, 1e-9
 
 
-def pairs(columns: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def pairs(columns: int) -> tuple[Ints, Ints]:
     """The products of two columns that are different numbers: i ≤ j, m (m + 1) / 2 of them."""
     first, second = np.triu_indices(columns)
     return first.astype(np.int64), second.astype(np.int64)

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import EPSILON
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.arrays import Floats, Ints
 
 #: Width of an exact click's edge, in standard deviations of its margin. It moves a probability by
 #: a millionth, and keeps apart in double precision what contradicts itself.
@@ -23,8 +23,7 @@ EDGE = 1e-3
 #: The same for draws, which need no matrix of it: one draw in a million is on the wrong side.
 SHARP_EDGE = 1e-6
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
+Indices = Ints
 
 
 @dataclass(frozen=True)

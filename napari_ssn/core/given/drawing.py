@@ -20,16 +20,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import chdtr, expit, log_expit, ndtri
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.residual import correlation
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats, Ints, Labels, Mask
 from napari_ssn.geometry.brief import brief
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
+Indices = Ints
 
 #: A label that fewer of the hypotheses than this have at a voxel is one that none has there.
 UNLIKELY = 1e-3
@@ -72,16 +71,13 @@ class DrawingFit:
     cov: Floats
     directions: int
     percentile: float | None
-    unlikely: NDArray[np.bool_]
+    unlikely: Mask
 
     __repr__ = brief
 
 
 def fit_drawing(
-    dist: Decodable,
-    label_map: NDArray[np.uint8],
-    tolerance: float = TOLERANCE,
-    length_mm: float = LENGTH_MM,
+    dist: Decodable, label_map: Labels, tolerance: float = TOLERANCE, length_mm: float = LENGTH_MM
 ) -> DrawingFit:
     """The hypothesis nearest to a drawing, and how far the model explains that.
 
@@ -144,9 +140,7 @@ def alike(dist: Decodable, length_mm: float) -> float:
     return float(correlation(places, np.zeros((1, 3))).sum())
 
 
-def _evidence(
-    dist: Decodable, drawn: NDArray[np.uint8]
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _evidence(dist: Decodable, drawn: Labels) -> tuple[Floats, Floats, Mask]:
     """What a drawing says of z: ``offset + rows z`` is to be positive, in standard deviations.
 
     Returns:
@@ -172,7 +166,7 @@ def _evidence(
     return np.concatenate(rows), np.concatenate(offsets), unlikely
 
 
-def _margins(dist: Decodable, voxels: Indices, labels: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+def _margins(dist: Decodable, voxels: Indices, labels: Labels) -> tuple[Floats, Floats]:
     """Margins of a label over all others at some voxels: (C − 1, n) and (C − 1, R, n)."""
     mean, factor = dist.logits_at(voxels)
     here, own = np.arange(len(voxels)), labels.astype(np.int64)

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.blas import dsymv, dsyr
 from scipy.special import erfcx, log_ndtr
 
 from napari_ssn.core.products import product
+from napari_ssn.geometry.arrays import Floats, Mask
 
-Floats = NDArray[np.float64]
 _Number = TypeVar("_Number", float, Floats)
 _Larger = Callable[[Any, Any], Any]
 
@@ -49,7 +48,7 @@ class HalfSpaces:
     offset: Floats
     noise: Floats
 
-    def some(self, of: NDArray[np.bool_]) -> HalfSpaces:
+    def some(self, of: Mask) -> HalfSpaces:
         """Those of a selection, (M,) bool."""
         return HalfSpaces(self.rows[of], self.offset[of], self.noise[of])
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_ssn.core.given.clicks import Floats
+from napari_ssn.geometry.arrays import Floats
 
 #: Of draws (n, R) how far each is beyond the edge of every outcome, (n, questions); negative
 #: where that does not come true.

@@ -24,13 +24,13 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from napari_ssn.core.given.clicks import EDGE, SHARP_EDGE, Floats, Margins
+from napari_ssn.core.given.clicks import EDGE, SHARP_EDGE, Margins
 from napari_ssn.core.given.expectation import Belief, HalfSpaces, infer
 from napari_ssn.core.given.residual import Field
 from napari_ssn.core.given.truncated import draw
+from napari_ssn.geometry.arrays import Floats, Mask
 
 # Where all slips together weigh less than this, there is none.
 _NEVER = 1e-3
@@ -53,7 +53,7 @@ class Part:
     """
 
     weight: float
-    meant: NDArray[np.bool_]
+    meant: Mask
     local: bool
     spaces: HalfSpaces
     belief: Belief
@@ -104,7 +104,7 @@ def explanations(
     soft = {local: half_spaces(margins, 0.0, of) for local, of in fields.items()}
     sharp = {local: half_spaces(margins, 0.0, of, SHARP_EDGE) for local, of in fields.items()}
 
-    def parts(meant: NDArray[np.bool_]) -> list[tuple[float, Part]]:
+    def parts(meant: Mask) -> list[tuple[float, Part]]:
         of = meant[margins.click]
         made = []
         for local, log_model in models:
@@ -147,7 +147,7 @@ def _sets(n: int) -> Iterator[tuple[int, ...]]:
 
 def draw_parts(
     parts: tuple[Part, ...], rank: int, size: int, n: int, seed: int
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+) -> tuple[Floats, Floats, Mask]:
     """Draw n times: z (n, R), what holds the residual (n, size), and which clicks are slips.
 
     How often each explanation is drawn is off its weight by less than one.

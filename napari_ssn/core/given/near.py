@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.given.clicks import Floats, Indices, Margins
+from napari_ssn.core.given.clicks import Indices, Margins
 from napari_ssn.core.given.residual import Field
+from napari_ssn.geometry.arrays import Floats, Labels, Mask, Where
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +48,15 @@ class Near:
         return cls(voxels, mean, factor, reach, at, labels[single], number)
 
 
-def winner(logits: Floats) -> NDArray[np.uint8]:
+def winner(logits: Floats) -> Labels:
     """argmax over classes of (C, V), lowest label first among equals."""
-    found: NDArray[np.uint8] = logits.argmax(0).astype(np.uint8)
+    found: Labels = logits.argmax(0).astype(np.uint8)
     return found
 
 
 def within(
-    voxels: Indices, space: tuple[int, ...], where: tuple[slice | int, ...]
-) -> tuple[tuple[Indices, ...], NDArray[np.bool_]]:
+    voxels: Indices, space: tuple[int, ...], where: Where
+) -> tuple[tuple[Indices, ...], Mask]:
     """Index in a part of the grid of the voxels that lie in it, and which (V,) these are."""
     inside = np.ones(len(voxels), np.bool_)
     index = np.unravel_index(voxels, space)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.given.clicks import Click, Floats, local_index, margins_of
+from napari_ssn.core.given.clicks import Click, local_index, margins_of
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.given.importance import Lead, places
 from napari_ssn.core.measures import label_counts
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Between, Floats, Ints
 
 #: Below this probability an outcome is too rare to be conditioned on.
 RARE = 1e-4
@@ -136,7 +136,7 @@ def ask(
     posterior: Posterior | None = None,
     n: int = 4000,
     seed: int = 0,
-    between: Callable[[], None] = lambda: None,
+    between: Between = lambda: None,
 ) -> Outcome:
     """Probability of an outcome, and the hypotheses given that it comes true.
 
@@ -231,7 +231,7 @@ def ask(
     return Outcome(both, error, z, weight, centre, of_both, most, reliable)
 
 
-def _ratio(z: Floats, shifts: Floats, plain: int, count: NDArray[np.int64]) -> Floats:
+def _ratio(z: Floats, shifts: Floats, plain: int, count: Ints) -> Floats:
     """Density of N(0, I) over that of the mixture which the draws come from, (n,).
 
     plain: of the draws those that were not moved; count: those that were, by shift.
@@ -252,10 +252,7 @@ def _at_most(k: int, n: int) -> float:
 
 
 def _lead(
-    dist: Decodable,
-    questions: Sequence[Question],
-    posterior: Posterior | None,
-    between: Callable[[], None],
+    dist: Decodable, questions: Sequence[Question], posterior: Posterior | None, between: Between
 ) -> Lead:
     voxel_ml = Affine(dist.affine).voxel_ml
     sized = [one for one in questions if not isinstance(one, Click)]

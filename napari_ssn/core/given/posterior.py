@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.given.clicks import SHARP_EDGE, Click, Floats, Indices, Margins
+from napari_ssn.core.given.clicks import SHARP_EDGE, Click, Indices, Margins
 from napari_ssn.core.given.expectation import Belief, HalfSpaces, infer, infer_means
 from napari_ssn.core.given.gate import log_absent, log_with_slips, updated_presence
 from napari_ssn.core.given.mixture import Part, draw_parts, explanations, half_spaces, share_of
@@ -23,6 +23,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.latent import check_near
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.presence import Flags, draw_present
+from napari_ssn.geometry.arrays import Floats, Ints, Labels, Where
 from napari_ssn.geometry.brief import brief
 
 # Logits near clicks that are held at once while many z are decoded.
@@ -201,9 +202,7 @@ class Posterior:
         check_near(draws)
         return draws
 
-    def label_map(
-        self, z: ArrayLike | None = None, where: tuple[slice | int, ...] = ()
-    ) -> NDArray[np.uint8]:
+    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> Labels:
         """Label map of a z (None: `mean`), residual included.
 
         Args:
@@ -225,7 +224,7 @@ class Posterior:
             out[place] = labels if place else labels[0]
         return out
 
-    def label_maps(self, z: ArrayLike) -> NDArray[np.uint8]:
+    def label_maps(self, z: ArrayLike) -> Labels:
         """Label maps of many z, (n, R or width) to (n, *S): `label_map` of each."""
         draws = self.check_draws(z)
         out = self.dist.label_maps(draws[:, : self.dist.rank])
@@ -236,7 +235,7 @@ class Posterior:
                 first += len(labels)
         return out
 
-    def labels_at(self, z: ArrayLike, voxels: Indices) -> NDArray[np.uint8]:
+    def labels_at(self, z: ArrayLike, voxels: Indices) -> Labels:
         """Labels of some different voxels (V,) of the flattened grid, for each z, (n, V)."""
         draws = self.check_draws(z)
         out = np.empty((len(draws), len(voxels)), np.uint8)
@@ -257,7 +256,7 @@ class Posterior:
         """Voxels of the flattened grid that the residual acts on, (V,)."""
         return self._field.near if self._field is not None else np.zeros(0, np.int64)
 
-    def label_counts(self, z: ArrayLike) -> NDArray[np.int64]:
+    def label_counts(self, z: ArrayLike) -> Ints:
         """Voxels of each label in the label map of each z, (n, C), without keeping the maps."""
         draws = self.check_draws(z)
         plain = draws[:, : self.dist.rank]
@@ -328,7 +327,7 @@ class Posterior:
         assert self._field is not None
         return Near.around(voxels, self.dist, self._margins, self._field)
 
-    def _near_labels(self, z: Floats, near: Near) -> Iterator[NDArray[np.uint8]]:
+    def _near_labels(self, z: Floats, near: Near) -> Iterator[Labels]:
         """Labels of the voxels near clicks, for every z, in blocks (n, V)."""
         assert self._field is not None
         step = max(1, _BLOCK // max(1, near.mean.size))

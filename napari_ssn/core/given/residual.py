@@ -18,8 +18,7 @@ from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import Indices, Margins
 from napari_ssn.core.products import product
 from napari_ssn.geometry.affine import Affine
-
-Floats = NDArray[np.float64]
+from napari_ssn.geometry.arrays import Floats
 
 #: Numbers that hold the field at most, and the fewest anchors that share them; see `Field`.
 NUMBERS, ANCHORS = 48, 24

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.given.clicks import Floats
 from napari_ssn.core.given.conditioning import Posterior, condition
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 
 # Voxels that stand for the map, and those of them that are compared as places to click.
 _MAP, _PLACES = 4000, 500
@@ -95,18 +94,14 @@ def suggest_click(
     )
 
 
-def _some(
-    values: NDArray[np.int64], count: int, generator: np.random.Generator
-) -> NDArray[np.int64]:
+def _some(values: Ints, count: int, generator: np.random.Generator) -> Ints:
     """So many of the values at most, drawn without repetition, in their order."""
     if len(values) <= count:
         return values
     return np.sort(generator.choice(values, count, replace=False))
 
 
-def _fall(
-    labels: NDArray[np.uint8], places: NDArray[np.int64], classes: int
-) -> tuple[Floats, float]:
+def _fall(labels: Labels, places: Ints, classes: int) -> tuple[Floats, float]:
     """Expected fall of the disagreement for an answer at each place, and the disagreement now.
 
     labels (n, V), places (K,) of its columns; (K,) and Σ_w (1 − Σ_c p_wc²).

@@ -7,12 +7,10 @@ an importance sample of it; the chains differ in nothing but their random number
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from napari_ssn.core.given.expectation import Belief, HalfSpaces
-
-Floats = NDArray[np.float64]
+from napari_ssn.geometry.arrays import Floats
 
 # Slices that each chain takes. Started from the belief they forget their beginning in two or three.
 _STEPS = 16

@@ -28,8 +28,7 @@ from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.packed.grams import contenders_in, plain_gram_of
 from napari_ssn.core.parallel import in_threads
-
-Where = tuple[slice | int, ...]
+from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Where
 
 
 def _never() -> bool:
@@ -55,7 +54,7 @@ class PackedDistribution(Columns, Decodable):
     """A distribution whose numbers are `Columns`. Lives on the CPU."""
 
     form = "packed"
-    affine: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    affine: Floats = field(default_factory=lambda: np.eye(4))
     start: tuple[int, ...] | None = None
     image_space: tuple[int, ...] | None = None
     presence: float = 1.0
@@ -143,14 +142,12 @@ class PackedDistribution(Columns, Decodable):
         """See `Decodable.at`; its label maps are these voxels of this one's, bit for bit."""
         return self.dense_block(self.place[voxels.numpy()])
 
-    def logits_at(
-        self, voxels: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def logits_at(self, voxels: Ints) -> tuple[Floats, Floats]:
         """See `Decodable.logits_at`; the logit of the mean's label is 0."""
         logits = self._logits(self.place.reshape(-1)[voxels]).astype(np.float64)
         return logits[-1], logits[:-1]
 
-    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> NDArray[np.uint8]:
+    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> Labels:
         """See `Decodable.label_map`; reads only the places that z can change."""
         vector = self.check_z(z).astype(np.float32)
         radius = float(np.linalg.norm(vector.astype(np.float64)))
@@ -174,25 +171,19 @@ class PackedDistribution(Columns, Decodable):
         """See `Decodable.large`."""
         return True
 
-    def label_counts(self, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    def label_counts(self, draws: Floats) -> Ints:
         """See `Decodable.label_counts`."""
         return packed_counts(self, draws)
 
-    def over_voxels(
-        self,
-        draws: NDArray[np.float64],
-        function: Callable[[NDArray[np.int64], NDArray[np.uint8]], Any],
-    ) -> list[Any]:
+    def over_voxels(self, draws: Floats, function: Callable[[Ints, Labels], Any]) -> list[Any]:
         """See `Decodable.over_voxels`; in several threads."""
         return packed_over(self, draws, function)
 
-    def changing(
-        self, radius: float
-    ) -> tuple[NDArray[np.int64], Callable[[NDArray[np.float64]], NDArray[np.uint8]]]:
+    def changing(self, radius: float) -> tuple[Ints, Callable[[Floats], Labels]]:
         """See `Decodable.changing`."""
         reached = self.touched(radius)
 
-        def decode(z: NDArray[np.float64]) -> NDArray[np.uint8]:
+        def decode(z: Floats) -> Labels:
             out = np.empty((len(z), reached), np.uint8)
             for block in self.blocks(reached):
                 for row, vector in zip(out, z.astype(np.float32), strict=True):
@@ -201,12 +192,7 @@ class PackedDistribution(Columns, Decodable):
 
         return self.order[:reached].astype(np.int64), decode
 
-    def labels_at(
-        self,
-        z: NDArray[np.float64],
-        voxels: NDArray[np.int64],
-        between: Callable[[], None] = lambda: None,
-    ) -> NDArray[np.uint8]:
+    def labels_at(self, z: Floats, voxels: Ints, between: Between = lambda: None) -> Labels:
         """See `Decodable.labels_at`."""
         return packed_labels(self, z, np.sort(self.place.reshape(-1)[voxels]), between)
 
@@ -214,12 +200,12 @@ class PackedDistribution(Columns, Decodable):
         """See `Decodable.contenders`."""
         return [partial(contenders_in, self, block, cut) for block in self.blocks()]
 
-    def plain_gram(self) -> NDArray[np.float64]:
+    def plain_gram(self) -> Floats:
         """See `Decodable.plain_gram`."""
         parts = in_threads(partial(plain_gram_of, self), self.blocks())
         return np.asarray(torch.stack(parts).sum(0).numpy())
 
-    def spread_by(self, factors: NDArray[np.float64], cancelled: Callable[[], bool]) -> Decodable:
+    def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> Decodable:
         """See `Decodable.spread_by`; packed anew: with another factor other voxels are near."""
         place = self.place.reshape(-1)
 
@@ -233,9 +219,7 @@ class PackedDistribution(Columns, Decodable):
         columns = pack(source, dtype, cancelled, folder=folder)
         return self._placed(columns, self)
 
-    def decode(
-        self, vector: NDArray[np.float32], at: slice | Places, radius: float
-    ) -> NDArray[np.uint8]:
+    def decode(self, vector: NDArray[np.float32], at: slice | Places, radius: float) -> Labels:
         """Labels at some places, each margin summed column by column as `logits` does.
 
         Args:
@@ -296,10 +280,7 @@ class PackedDistribution(Columns, Decodable):
         return out.reshape(self.classes, *self.space)
 
     def probability(
-        self,
-        label: int | None = None,
-        draws: int = 128,
-        between: Callable[[], None] = lambda: None,
+        self, label: int | None = None, draws: int = 128, between: Between = lambda: None
     ) -> NDArray[np.float32]:
         """See `Decodable.probability`."""
         out = np.empty(len(self.order), np.float32)
@@ -311,7 +292,7 @@ class PackedDistribution(Columns, Decodable):
         in_threads(fill, self.blocks())
         return out.reshape(self.space)
 
-    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> NDArray[np.uint8]:
+    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> Labels:
         """See `Decodable.sample`; ``pixel_noise`` adds ``√D ε`` to the logits."""
         draws = draw_z(n, self.rank, seed)
         if not pixel_noise:

@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.columns.contests import Draws, changes, contests, longest, winners
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.packed.distribution import PackedDistribution, Where
+from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.errors import Cancelled
+from napari_ssn.geometry.arrays import Bytes, Floats, Ints, Labels, Where
 
 # In the place of a stop: the voxel never flips; it flips more than once.
 _NEVER, _OFTEN = 0xFFFF, 0xFFFE
@@ -43,9 +44,9 @@ class Flips:
     """
 
     dist: PackedDistribution
-    z: NDArray[np.float64]
+    z: Floats
     words: NDArray[np.uint32]
-    counts: NDArray[np.int64]
+    counts: Ints
     _looked: list[tuple[Where, _Part]] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -72,7 +73,7 @@ class Flips:
         words = (_NEVER << 16 | still << 8 | still).astype(np.uint32)[dist.mean_map]
         flat = words.reshape(-1)
 
-        def decode(block: tuple[NDArray[np.int64], int]) -> NDArray[np.int64]:
+        def decode(block: tuple[Ints, int]) -> Ints:
             if cancelled():
                 raise Cancelled("The run was cancelled.")
             places, rivals = block
@@ -83,7 +84,7 @@ class Flips:
         gained = in_threads(decode, contests(dist, draws))
         return cls(dist, stops, words, sum(gained, np.tile(dist.mean_counts, (len(stops), 1))))
 
-    def label_map(self, stop: int, where: Where = ()) -> NDArray[np.uint8]:
+    def label_map(self, stop: int, where: Where = ()) -> Labels:
         """Label map at a stop, or a part of it as in `PackedDistribution.label_map`."""
         part = self._part(where)
         if part is None:
@@ -118,7 +119,7 @@ class Flips:
         self._looked[:] = [*self._looked[-_PARTS + 1 :], (where, part)]
         return part
 
-    def _every_stop(self, places: NDArray[np.int32]) -> NDArray[np.uint8]:
+    def _every_stop(self, places: NDArray[np.int32]) -> Labels:
         """Labels of some places at each stop, (stops, n)."""
         out = np.empty((len(self.z), len(places)), np.uint8)
         rows = torch.from_numpy(self.z.astype(np.float32))
@@ -145,15 +146,13 @@ class _Part(NamedTuple):
     """
 
     flip: NDArray[np.uint16]
-    low: NDArray[np.uint8]
-    gain: NDArray[np.uint8]
-    often: NDArray[np.int64]
-    labels: NDArray[np.uint8]
+    low: Labels
+    gain: Bytes
+    often: Ints
+    labels: Labels
 
 
-def _words(
-    dist: PackedDistribution, slot: NDArray[np.uint8], places: NDArray[np.int64], rivals: int
-) -> NDArray[np.uint32]:
+def _words(dist: PackedDistribution, slot: Bytes, places: Ints, rivals: int) -> NDArray[np.uint32]:
     """Words of some places from their winners at every stop, (stops, b)."""
     names = dist.labels(places, rivals)
     at = np.arange(len(places))

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.decodable import EPSILON
 from napari_ssn.core.margins import Margin
+from napari_ssn.geometry.arrays import Ints
 
 
 def contenders_in(dist: Columns, block: slice, cut: float) -> Margin:
@@ -35,9 +35,7 @@ def contenders_in(dist: Columns, block: slice, cut: float) -> Margin:
     return Margin(chosen[-1], chosen[:-1], deviation, background)
 
 
-def contending(
-    dist: Columns, block: slice, cut: float
-) -> tuple[NDArray[np.int64], Tensor, Tensor | None]:
+def contending(dist: Columns, block: slice, cut: float) -> tuple[Ints, Tensor, Tensor | None]:
     """Which of some places `contenders_in` does not leave out.
 
     Returns:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from napari_ssn.core.few import grid_of
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.summaries.contours import INNER, MEDIAN, OUTER
 from napari_ssn.core.summaries.voxelwise import over_voxels
+from napari_ssn.geometry.arrays import Between, Ints, Labels, Mask
 
 # Counts are kept in 16 bits.
 _MOST = (1 << 16) - 1
@@ -30,16 +30,16 @@ class Agreement:
     """
 
     draws: int
-    label_map: NDArray[np.uint8]
-    voxels: NDArray[np.int64]
+    label_map: Labels
+    voxels: Ints
     counts: NDArray[np.uint16]
 
-    def times(self, label: int | None = None) -> NDArray[np.int64]:
+    def times(self, label: int | None = None) -> Ints:
         """How often a label, or any but the background, came up at the voxels listed, (V,)."""
-        counts: NDArray[np.int64] = self.counts[0 if label is None else label].astype(np.int64)
+        counts: Ints = self.counts[0 if label is None else label].astype(np.int64)
         return self.draws - counts if label is None else counts
 
-    def levels(self, label: int | None = None) -> NDArray[np.uint8]:
+    def levels(self, label: int | None = None) -> Labels:
         """In how many of outer, median and inner mask a voxel lies: 0 to 3, (*S) uint8.
 
         The masks are nested, so that they are ``levels ≥ 1``, ``≥ 2`` and ``≥ 3``; each is that
@@ -67,13 +67,13 @@ class Agreement:
         out.reshape(-1)[self.voxels] = self.times(label) / self.draws
         return out
 
-    def _alike(self, label: int | None) -> NDArray[np.bool_]:
-        alike: NDArray[np.bool_] = self.label_map > 0 if label is None else self.label_map == label
+    def _alike(self, label: int | None) -> Mask:
+        alike: Mask = self.label_map > 0 if label is None else self.label_map == label
         return alike
 
 
 def agreement(
-    dist: Decodable | Posterior, z: ArrayLike, between: Callable[[], None] = lambda: None
+    dist: Decodable | Posterior, z: ArrayLike, between: Between = lambda: None
 ) -> Agreement:
     """Count the labels that hypotheses give each voxel, without keeping their label maps.
 
@@ -104,9 +104,7 @@ def agreement(
     label_map = whole.label_map()
     flat = label_map.reshape(-1)
 
-    def count(
-        voxels: NDArray[np.int64], labels: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+    def count(voxels: Ints, labels: Labels) -> tuple[Ints, NDArray[np.uint16]]:
         counts = np.empty((whole.classes, len(voxels)), np.uint16)
         for label, row in enumerate(counts[1:], start=1):
             np.sum(labels == label, axis=0, dtype=np.uint16, out=row)

@@ -10,21 +10,18 @@ in Feature Sets from Simulation Ensembles", IEEE TVCG 19(12), 2013.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.few import grid_of
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.core.summaries.voxelwise import over_voxels
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from napari_ssn.geometry.arrays import Between, Bytes, Floats, Ints, Labels, Mask
 
 #: Interquartile ranges above the upper quartile beyond which a distance is unlike the others.
 FENCE = 1.5
@@ -62,7 +59,7 @@ def boxplot(
     dist: Decodable | Posterior,
     z: ArrayLike,
     label: int | None = None,
-    between: Callable[[], None] = lambda: None,
+    between: Between = lambda: None,
 ) -> Boxplot:
     """Sort hypotheses by contour band depth, and find the median, the box and the outliers.
 
@@ -142,20 +139,14 @@ def boxplot(
 
 
 def _differing(
-    dist: Decodable | Posterior,
-    z: Floats,
-    label: int | None,
-    alike: Mask,
-    between: Callable[[], None],
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    dist: Decodable | Posterior, z: Floats, label: int | None, alike: Mask, between: Between
+) -> tuple[Ints, Bytes]:
     """Voxels where not all sets say what the mean's does, (V,), and who holds them.
 
     The second is (V, ⌈N/8⌉) uint8, one bit for each hypothesis.
     """
 
-    def pack(
-        voxels: NDArray[np.int64], labels: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    def pack(voxels: Ints, labels: Labels) -> tuple[Ints, Bytes]:
         holds = labels > 0 if label is None else labels == label
         kept = (holds != alike[voxels]).any(0)
         return voxels[kept], np.packbits(holds[:, kept], axis=0).T
@@ -166,7 +157,7 @@ def _differing(
     return voxels, np.concatenate([none, *(holds for _, holds in found)])
 
 
-def _kinds(holds: NDArray[np.uint8], n: int) -> tuple[Mask, NDArray[np.int64], Floats]:
+def _kinds(holds: Bytes, n: int) -> tuple[Mask, Ints, Floats]:
     """Kinds of voxels: who holds each (N, K), which is whose (V,), and how many of each (K,)."""
     as_one = np.ascontiguousarray(holds).view(np.dtype((np.void, holds.shape[1]))).reshape(-1)
     _, first, kind, count = np.unique(
@@ -182,7 +173,7 @@ def _spread(kinds: Mask) -> Mask:
 
 
 def _depths(
-    kinds: Mask, weight: Floats, common: int, between: Callable[[], None]
+    kinds: Mask, weight: Floats, common: int, between: Between
 ) -> tuple[Floats, float, Floats]:
     """Depth of each set (N,), the tolerance, and mean mismatch of each (N,)."""
     n = len(kinds)
@@ -202,7 +193,7 @@ def _depths(
     return (mismatch <= tolerance).mean(1), tolerance, mismatch.mean(1)
 
 
-def _triples(kinds: Mask, weight: Floats, between: Callable[[], None]) -> Floats:
+def _triples(kinds: Mask, weight: Floats, between: Between) -> Floats:
     """``Σ_v w_v [v ∈ S_i ∩ S_j ∩ S_k]``, (N, N, N)."""
     n = len(kinds)
     total = np.zeros((n, n, n))

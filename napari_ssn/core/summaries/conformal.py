@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from napari_ssn.geometry.arrays import Floats
 
 __all__ = ["conformal_factors", "conformal_quantile", "patient_weights"]
 
-Floats = NDArray[np.float64]
 
 # Weights are sums of fractions: 0.95 is a little more than 95 hundredths in binary.
 _ROUNDING = 1e-9

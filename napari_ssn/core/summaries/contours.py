@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Masks = NDArray[np.bool_]
+from napari_ssn.geometry.arrays import Labels, Mask
+
+Masks = Mask
 
 #: Percent of the hypotheses.
 INNER, MEDIAN, OUTER = 95, 50, 5
@@ -28,7 +29,7 @@ class Contours:
     outer: Masks
 
 
-def contours(maps: NDArray[np.uint8], classes: int) -> Contours:
+def contours(maps: Labels, classes: int) -> Contours:
     """Inner, median and outer mask of each label over hypotheses.
 
     Voxel v is in the mask of level q and label c if ``100 · #{i : y_iv = c} ≥ q N``.

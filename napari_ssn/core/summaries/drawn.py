@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels
 
-Counts = NDArray[np.int64]
+Counts = Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +24,7 @@ class Drawn:
         step: each of the v stands for so many voxels that may differ; 1 if they are all of them.
     """
 
-    labels: NDArray[np.uint8]
+    labels: Labels
     common: Counts
     step: int
 
@@ -33,10 +32,10 @@ class Drawn:
     def of(
         cls,
         dist: Decodable,
-        z: NDArray[np.float64],
+        z: Floats,
         given: Posterior | None = None,
         most: int = 1 << 30,
-        between: Callable[[], None] = lambda: None,
+        between: Between = lambda: None,
     ) -> Drawn:
         """Decode n z, (n, R) or given clicks (n, width), where any of them can change a label.
 

@@ -12,7 +12,7 @@ several z is well defined, and a lesion that shrinks leaves no rim of the others
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.measures import Range, central_range
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Mask, Where
 
 #: Lesions told apart at most; smaller ones count among the dropped.
 MOST = 99
@@ -93,7 +94,7 @@ class Lesions:
     rules: Rules
     found: tuple[Lesion, ...]
     dropped: int
-    parts: NDArray[np.uint8]
+    parts: Labels
 
     @property
     def several(self) -> bool:
@@ -102,10 +103,7 @@ class Lesions:
 
 
 def find_lesions(
-    dist: Decodable,
-    rules: Rules,
-    between: Callable[[], None] = lambda: None,
-    z: NDArray[np.float64] | None = None,
+    dist: Decodable, rules: Rules, between: Between = lambda: None, z: Floats | None = None
 ) -> Lesions:
     """Tell the lesions of a distribution apart.
 
@@ -153,11 +151,11 @@ def _described(
     dist: Decodable,
     rules: Rules,
     dropped: int,
-    cores: NDArray[np.uint8],
-    owner: NDArray[np.uint8],
+    cores: Labels,
+    owner: Labels,
     votes: NDArray[np.int32],
-    sizes: NDArray[np.int64],
-    present: NDArray[np.int64],
+    sizes: Ints,
+    present: Ints,
     whole: bool,
 ) -> Lesions:
     """Lesions in the order of their sizes; ties by the size of the core, then by its place."""
@@ -186,7 +184,7 @@ def _described(
     return Lesions(rules, tuple(found), dropped, parts)
 
 
-def _from_end_to_end(sizes: NDArray[np.int64]) -> Range:
+def _from_end_to_end(sizes: Ints) -> Range:
     return Range(float(np.median(sizes)), float(sizes.min()), float(sizes.max()), 1.0)
 
 
@@ -194,9 +192,9 @@ def composed(
     dist: Decodable | Posterior,
     z: ArrayLike | None,
     own: Mapping[int, ArrayLike],
-    parts: NDArray[np.uint8],
-    where: tuple[slice | int, ...] = (),
-) -> NDArray[np.uint8]:
+    parts: Labels,
+    where: Where = (),
+) -> Labels:
     """Label map in which some lesions have a z of their own.
 
     ``y_v = argmax_c (μ + P z_k(v))_vc`` with k(v) the lesion that v goes with and z_k its own
@@ -221,11 +219,8 @@ def composed(
 
 
 def lesion_counts(
-    dist: Decodable,
-    parts: NDArray[np.uint8],
-    z: ArrayLike,
-    between: Callable[[], None] = lambda: None,
-) -> NDArray[np.int64]:
+    dist: Decodable, parts: Labels, z: ArrayLike, between: Between = lambda: None
+) -> Ints:
     """Voxels of each label in each lesion's part for each z.
 
     Args:
@@ -255,22 +250,12 @@ def lesion_counts(
     return out
 
 
-def _foreground(
-    dist: Decodable,
-    active: NDArray[np.bool_],
-    draws: NDArray[np.float64],
-    between: Callable[[], None],
-) -> Iterator[NDArray[np.bool_]]:
+def _foreground(dist: Decodable, active: Mask, draws: Floats, between: Between) -> Iterator[Mask]:
     for block in _decoded(dist, active, draws, between):
         yield block > 0
 
 
-def _decoded(
-    dist: Decodable,
-    active: NDArray[np.bool_],
-    draws: NDArray[np.float64],
-    between: Callable[[], None],
-) -> Iterator[NDArray[np.uint8]]:
+def _decoded(dist: Decodable, active: Mask, draws: Floats, between: Between) -> Iterator[Labels]:
     """Labels of the voxels that can change, (some draws, voxels), a few hypotheses at a time."""
     count = int(active.sum())
     if count == 0:
@@ -283,7 +268,7 @@ def _decoded(
         yield changing.label_maps(draws[first : first + step]).reshape(-1, count)
 
 
-def _cores(often: NDArray[np.bool_], smallest: int) -> tuple[NDArray[np.uint8], int]:
+def _cores(often: Mask, smallest: int) -> tuple[Labels, int]:
     """Number of the core at each voxel, 1 … K in the order of the grid, and how many fell out.
 
     Voxels that touch at a corner belong together: a thin lesion that runs obliquely is one.
@@ -299,17 +284,17 @@ def _cores(often: NDArray[np.bool_], smallest: int) -> tuple[NDArray[np.uint8], 
     return number[labelled], count - len(kept)
 
 
-def _nearest(cores: NDArray[np.uint8], affine: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _nearest(cores: Labels, affine: Floats) -> Labels:
     """Number of the core nearest to each voxel, by distance in mm along the grid's axes."""
     spacing = Affine(affine).lengths[: cores.ndim]
     place = ndimage.distance_transform_edt(
         cores == 0, sampling=spacing, return_distances=False, return_indices=True
     )
-    nearest: NDArray[np.uint8] = cores[tuple(place)]
+    nearest: Labels = cores[tuple(place)]
     return nearest
 
 
-def _centre(core: NDArray[np.bool_], votes: NDArray[np.int32], dist: Decodable) -> tuple[int, ...]:
+def _centre(core: Mask, votes: NDArray[np.int32], dist: Decodable) -> tuple[int, ...]:
     """The core's voxel nearest to its weighted middle, on the image's grid."""
     places = np.argwhere(core)
     middle = np.average(places, axis=0, weights=votes[core])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Plane = NDArray[np.uint8]
-_Mask = NDArray[np.bool_]
+from napari_ssn.geometry.arrays import Mask, Pixels
+
+Plane = Pixels
 
 #: Value of a voxel that the median hypothesis of a boxplot holds, beside that of the bands.
 MEDIAN_BIT = 4
@@ -24,7 +24,7 @@ def boxplot_lines(values: Plane, width: int = 1) -> Plane:
     return out
 
 
-def _border(mask: _Mask, width: int) -> _Mask:
+def _border(mask: Mask, width: int) -> Mask:
     """Voxels of a mask within ``width`` steps along rows and columns of what is outside it.
 
     What lies beyond the edge of the picture is not outside.

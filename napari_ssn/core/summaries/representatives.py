@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
 from napari_ssn.core.decodable import Decodable
@@ -20,6 +19,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.metrics import pairwise_iou
 from napari_ssn.core.summaries.drawn import Drawn
+from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels
 
 # Voxels that are compared at most, see `representatives`: what they leave uncertain of a distance
 # is less than what a few hundred draws leave uncertain of a share.
@@ -37,7 +37,7 @@ def representatives(
     n: int = 400,
     seed: int = 0,
     z: ArrayLike | None = None,
-    between: Callable[[], None] = lambda: None,
+    between: Between = lambda: None,
     presence: float | None = None,
 ) -> list[Hypothesis]:
     """Choose up to k label maps that stand for n draws, the likeliest first.
@@ -170,13 +170,11 @@ class _Scale(NamedTuple):
     e: float = 0.0
     n: int = 1
 
-    def shares(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    def shares(self, shares: Floats) -> Floats:
         """Of all readers."""
         return np.asarray(self.p * (1 - self.e) * shares)
 
-    def errors(
-        self, shares: NDArray[np.float64], errors: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def errors(self, shares: Floats, errors: Floats) -> Floats:
         """Standard errors of these, from those of the shares and of e."""
         chance = math.sqrt(self.e * (1 - self.e) / self.n)
         return np.asarray(self.p * np.hypot((1 - self.e) * errors, shares * chance))
@@ -193,9 +191,9 @@ class _Groups:
         nothing: which one is "nothing there", if it is a hypothesis of its own.
     """
 
-    distance: NDArray[np.float64]
-    sizes: NDArray[np.int64]
-    weight: NDArray[np.float64]
+    distance: Floats
+    sizes: Ints
+    weight: Floats
     nothing: int | None = None
 
     def split(self, kind: int, count: int) -> _Groups:
@@ -230,7 +228,7 @@ class _Groups:
         """Draws in all."""
         return float(self.weight.sum())
 
-    def shares(self, medoids: list[int]) -> NDArray[np.float64]:
+    def shares(self, medoids: list[int]) -> Floats:
         """Share of the draws that each medoid stands for, sum 1."""
         apart = self.distance[:, medoids]
         if self.nothing in medoids and len(medoids) > 1:
@@ -245,9 +243,7 @@ class _Groups:
         return np.asarray(found / self.total)
 
 
-def _errors(
-    groups: _Groups, medoids: list[int], seed: int, between: Callable[[], None]
-) -> NDArray[np.float64]:
+def _errors(groups: _Groups, medoids: list[int], seed: int, between: Between) -> Floats:
     """Standard deviation of each share over halves of the draws, each clustered anew.
 
     A half taken without replacement differs from another as much as sets of all the draws do,
@@ -274,9 +270,7 @@ def _errors(
     return np.asarray(shares.std(axis=0))
 
 
-def _differing(
-    found: Drawn, between: Callable[[], None]
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _differing(found: Drawn, between: Between) -> tuple[Labels, Floats]:
     """Labels of the voxels that really differ, (n, v): most have one label in every draw.
 
     Also the voxels of each label that all share, (C,), in numbers of those that were compared.
@@ -291,11 +285,11 @@ def _differing(
     return np.stack([row[differs] for row in flat]), found.common / found.step + alike
 
 
-def _counts(dist: Decodable | Posterior, z: NDArray[np.float64]) -> NDArray[np.int64]:
+def _counts(dist: Decodable | Posterior, z: Floats) -> Ints:
     return dist.label_counts(z) if isinstance(dist, Posterior) else label_counts(dist, z)
 
 
-def _kinds(flat: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _kinds(flat: Labels) -> tuple[Ints, Ints]:
     """First row of each kind, and the kind of each row.
 
     Rows are told apart by a hash: sorting them would compare label maps voxel by voxel.
@@ -306,13 +300,11 @@ def _kinds(flat: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return np.unique(place, return_index=True)[1].astype(np.int64), place
 
 
-def _hypothesis(dist: Decodable | Posterior, z: NDArray[np.float64]) -> Hypothesis:
+def _hypothesis(dist: Decodable | Posterior, z: Floats) -> Hypothesis:
     return dist.hypothesis(z) if isinstance(dist, Posterior) else Hypothesis.from_z(dist, z)
 
 
-def k_medoids(
-    distance: NDArray[np.float64], weight: NDArray[np.float64], k: int, fixed: list[int]
-) -> list[int]:
+def k_medoids(distance: Floats, weight: Floats, k: int, fixed: list[int]) -> list[int]:
     """Partition around medoids: greedy build, then the best swap until none helps.
 
     Minimises ``Σ_i w_i min_m d(i, m)`` over sets of k medoids that include ``fixed``.

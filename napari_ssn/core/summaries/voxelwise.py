@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.few import grid_of
 from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.geometry.arrays import Between, Ints, Labels
 
-Voxels = NDArray[np.int64]
-Labels = NDArray[np.uint8]
+Voxels = Ints
 Value = TypeVar("Value")
 
 # Labels of a dense distribution that are held at once.
@@ -27,7 +27,7 @@ def over_voxels(
     dist: Decodable | Posterior,
     z: ArrayLike,
     function: Callable[[Voxels, Labels], Value],
-    between: Callable[[], None] = lambda: None,
+    between: Between = lambda: None,
 ) -> list[Value]:
     """Apply a function to the labels of every z, one block of voxels after the other.
 

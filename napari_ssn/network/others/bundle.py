@@ -8,7 +8,6 @@ exclude each other; the names of channels and labels; and along which axes the t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, get_args
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from napari_ssn.documents.architecture import MonaiNetwork, check_numbers
 from napari_ssn.documents.bundle import Config, Table, target_of
 from napari_ssn.errors import Cancel, ModelError
+from napari_ssn.geometry.arrays import Between
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.forward import stoppable
 from napari_ssn.network.library import check_parts
@@ -177,7 +177,7 @@ class Bundle:
         network: nn.Module,
         prepared: Seen,
         views: tuple[View, ...],
-        step: Callable[[], None],
+        step: Between,
         cancel: Cancel,
     ) -> Array:
         """Probabilities on the image's own grid, (C, *S) at half precision: a mean over views."""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.nnunet import DataSet, Intensities, Plans
 from napari_ssn.errors import Cancel, ImageError, ModelError
+from napari_ssn.geometry.arrays import Between
 from napari_ssn.geometry.orientation import Reorientation, named_directions
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.library import build_unet
@@ -147,7 +148,7 @@ class NnuNet:
         network: nn.Module,
         prepared: Prepared,
         views: tuple[View, ...],
-        step: Callable[[], None],
+        step: Between,
         cancel: Cancel,
     ) -> Array:
         """Probabilities on the image's own grid, (C, *S) at half precision: a mean over views."""

@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from napari_ssn.errors import ModelError
+from napari_ssn.geometry.arrays import Between
 from napari_ssn.network.forward import stoppable
 
 #: Axes along which a view is mirrored; none of the image as it is.
@@ -73,7 +74,7 @@ def slide(
     size: Sequence[int],
     classes: int,
     views: Sequence[View],
-    step: Callable[[], None],
+    step: Between,
     cancelled: Callable[[], bool],
 ) -> Tensor:
     """Logits of an image, (classes, *space) at half precision: the mean over some views.
