@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from napari_ssn.core.begun.awaiting import (
     Arrays,
@@ -24,13 +24,12 @@ from napari_ssn.core.begun.awaiting import (
     worth,
 )
 from napari_ssn.core.columns.columns import SHELLS, Columns, at_voxels, check_numbers
-from napari_ssn.core.columns.contests import longest
 from napari_ssn.core.columns.packing import ordered
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.margins import CUT, Margin
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.packed.grams import contenders_in, contending
-from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Mask, Where
+from napari_ssn.geometry.arrays import Floats, Ints, Mask
 
 #: In the place of a shell: the voxel's numbers are here, but no z within reach changes it; and it
 #: has its label alone.
@@ -198,11 +197,6 @@ class Begun(Awaiting, PackedDistribution):
         """Of all of it."""
         return self.complete().dense()
 
-    def changeable(self, radius: float) -> torch.Tensor:
-        """See `Decodable.changeable`."""
-        dist = self.reaching(radius)
-        return super().changeable(radius) if dist is self else dist.changeable(radius)
-
     def at(self, voxels: torch.Tensor) -> LogitDistribution:
         """See `Decodable.at`."""
         here = self._has(voxels.numpy().reshape(-1))
@@ -211,33 +205,6 @@ class Begun(Awaiting, PackedDistribution):
     def logits_at(self, voxels: Ints) -> tuple[Floats, Floats]:
         """See `Decodable.logits_at`."""
         return super().logits_at(voxels) if self._has(voxels) else self.complete().logits_at(voxels)
-
-    def label_map(self, z: ArrayLike | None = None, where: Where = ()) -> Labels:
-        """See `Decodable.label_map`."""
-        dist = self.reaching(longest(self.check_z(z)[None]))
-        return super().label_map(z, where) if dist is self else dist.label_map(z, where)
-
-    def label_counts(self, draws: Floats) -> Ints:
-        """See `Decodable.label_counts`."""
-        dist = self.reaching(longest(draws))
-        return super().label_counts(draws) if dist is self else dist.label_counts(draws)
-
-    def over_voxels(self, draws: Floats, function: Callable[[Ints, Labels], Any]) -> list[Any]:
-        """See `Decodable.over_voxels`."""
-        dist = self.reaching(longest(draws))
-        found = super().over_voxels if dist is self else dist.over_voxels
-        return found(draws, function)
-
-    def changing(self, radius: float) -> tuple[Ints, Callable[[Floats], Labels]]:
-        """See `Decodable.changing`."""
-        dist = self.reaching(radius)
-        return super().changing(radius) if dist is self else dist.changing(radius)
-
-    def labels_at(self, z: Floats, voxels: Ints, between: Between = lambda: None) -> Labels:
-        """See `Decodable.labels_at`."""
-        dist = self.reaching(longest(z))
-        found = super().labels_at if dist is self else dist.labels_at
-        return found(z, voxels, between)
 
     def contenders(self, cut: float = math.inf) -> list[Callable[[], Margin]]:
         """See `Decodable.contenders`; what is left out is left out of all of it too."""

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.columns import LARGE
 from napari_ssn.core.columns.columns import Columns, Places, shell_of
-from napari_ssn.core.columns.contests import packed_counts, packed_labels, packed_over
+from napari_ssn.core.columns.contests import longest, packed_counts, packed_labels, packed_over
 from napari_ssn.core.columns.disk import folder_for
 from napari_ssn.core.columns.packing import pack
 from napari_ssn.core.columns.rows import Source
@@ -136,7 +136,8 @@ class PackedDistribution(Columns, Decodable):
 
     def changeable(self, radius: float) -> torch.Tensor:
         """See `Decodable.changeable`: all voxels of the shells that reach so far."""
-        return torch.from_numpy(self.place < self.touched(radius))
+        dist = self.reaching(radius)
+        return torch.from_numpy(dist.place < dist.touched(radius))
 
     def at(self, voxels: torch.Tensor) -> LogitDistribution:
         """See `Decodable.at`; its label maps are these voxels of this one's, bit for bit."""
@@ -151,6 +152,8 @@ class PackedDistribution(Columns, Decodable):
         """See `Decodable.label_map`; reads only the places that z can change."""
         vector = self.check_z(z).astype(np.float32)
         radius = float(np.linalg.norm(vector.astype(np.float64)))
+        if (whole := self.reaching(radius)) is not self:
+            return whole.label_map(vector, where)
         reached = self.touched(radius)
         out = np.array(self.mean_map[where], order="C")
         if any(
@@ -173,28 +176,30 @@ class PackedDistribution(Columns, Decodable):
 
     def label_counts(self, draws: Floats) -> Ints:
         """See `Decodable.label_counts`."""
-        return packed_counts(self, draws)
+        return packed_counts(self.reaching(longest(draws)), draws)
 
     def over_voxels(self, draws: Floats, function: Callable[[Ints, Labels], Any]) -> list[Any]:
         """See `Decodable.over_voxels`; in several threads."""
-        return packed_over(self, draws, function)
+        return packed_over(self.reaching(longest(draws)), draws, function)
 
     def changing(self, radius: float) -> tuple[Ints, Callable[[Floats], Labels]]:
         """See `Decodable.changing`."""
-        reached = self.touched(radius)
+        dist = self.reaching(radius)
+        reached = dist.touched(radius)
 
         def decode(z: Floats) -> Labels:
             out = np.empty((len(z), reached), np.uint8)
-            for block in self.blocks(reached):
+            for block in dist.blocks(reached):
                 for row, vector in zip(out, z.astype(np.float32), strict=True):
-                    row[block] = self.decode(vector, block, radius)
+                    row[block] = dist.decode(vector, block, radius)
             return out
 
-        return self.order[:reached].astype(np.int64), decode
+        return dist.order[:reached].astype(np.int64), decode
 
     def labels_at(self, z: Floats, voxels: Ints, between: Between = lambda: None) -> Labels:
         """See `Decodable.labels_at`."""
-        return packed_labels(self, z, np.sort(self.place.reshape(-1)[voxels]), between)
+        dist = self.reaching(longest(z))
+        return packed_labels(dist, z, np.sort(dist.place.reshape(-1)[voxels]), between)
 
     def contenders(self, cut: float = math.inf) -> list[Callable[[], Margin]]:
         """See `Decodable.contenders`."""
