@@ -11,7 +11,8 @@ from scipy.special import ndtr, ndtri
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.few import grid_of, refuse_ensembles
-from napari_ssn.core.measures import Given, volume_distribution
+from napari_ssn.core.given.posterior import Posterior
+from napari_ssn.core.measures import volume_distribution
 from napari_ssn.geometry.arrays import Floats
 
 #: Growth that guidelines on lung nodules act on, because repeated scans differ by about as much.
@@ -290,8 +291,8 @@ def change_of(
 
 
 def change(
-    before: Decodable | Given,
-    after: Decodable | Given,
+    before: Decodable | Posterior,
+    after: Decodable | Posterior,
     n: int = 1000,
     seed: int = 0,
     *,

@@ -7,9 +7,9 @@ themselves, each worth as much as any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from napari_ssn.core.ensemble import Ensemble
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.arrays import Floats, Ints, Labels
 
+if TYPE_CHECKING:
+    # It counts by `measures`, which asks here.
+    from napari_ssn.core.given.posterior import Posterior
+
 #: Why two scans are not compared.
 ENSEMBLE = (
     "One of them is of an ensemble: whether the same networks, or people, outlined both scans is "
@@ -25,31 +29,7 @@ ENSEMBLE = (
 )
 
 
-class Pointed(Protocol):
-    """A voxel of the image that has been given a label, as a `Click`."""
-
-    @property
-    def index(self) -> tuple[int, ...]:
-        """Of the voxel, in the grid of the image."""
-
-    @property
-    def label(self) -> int:
-        """0 for the background."""
-
-
-class Given(Protocol):
-    """What is known of a distribution given clicks, as a `core.given.Posterior`."""
-
-    @property
-    def dist(self) -> Decodable:
-        """The distribution itself."""
-
-    @property
-    def clicks(self) -> Sequence[Pointed]:
-        """That it is given."""
-
-
-def grid_of(dist: Decodable | Given) -> Decodable:
+def grid_of(dist: Decodable | Posterior) -> Decodable:
     """The distribution itself, of one that something is given of."""
     return dist if isinstance(dist, Decodable) else dist.dist
 
@@ -74,7 +54,7 @@ class Few:
         return len(self.outlining) / len(self.label_maps)
 
 
-def few_of(dist: Decodable | Given) -> Few | None:
+def few_of(dist: Decodable | Posterior) -> Few | None:
     """The members that stand for all hypotheses of a distribution; None where draws do.
 
     Draws do of anything but an ensemble, of one of many members, and where no member that outlines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,15 +13,19 @@ from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.geometry.affine import Affine
-from napari_ssn.geometry.arrays import Floats, Ints, Mask
+from napari_ssn.geometry.arrays import Floats, Ints
+
+if TYPE_CHECKING:
+    # It counts by this module.
+    from napari_ssn.core.given.posterior import Posterior
 
 
-def label_counts(dist: Decodable, z: ArrayLike) -> Ints:
+def label_counts(dist: Decodable | Posterior, z: ArrayLike) -> Ints:
     """Voxels of each label in the label map of each z, without keeping the maps.
 
     Args:
-        dist: the distribution.
-        z: (n, R).
+        dist: the distribution, or what is known of one given clicks.
+        z: (n, R), or what that draws.
 
     Returns:
         (n, C); row i is ``count_labels(dist.label_map(z[i]), C)``.
@@ -29,24 +33,7 @@ def label_counts(dist: Decodable, z: ArrayLike) -> Ints:
     return dist.label_counts(dist.check_draws(z))
 
 
-class Given(few.Given, Protocol):
-    """What is known of a distribution given something, as a `core.given.Posterior` of clicks."""
-
-    @property
-    def presence(self) -> float:
-        """P(a reader outlines anything) given that."""
-
-    def present(self, n: int, seed: int = 0) -> Mask:
-        """Whether each of n draws is of a reader who outlines anything, (n,)."""
-
-    def draw(self, n: int, seed: int = 0) -> Floats:
-        """Hypotheses given that, (n, any)."""
-
-    def label_counts(self, z: Floats) -> Ints:
-        """Voxels of each label in each of them, (n, C)."""
-
-
-def volume_distribution(dist: Decodable | Given, n: int = 1000, seed: int = 0) -> Floats:
+def volume_distribution(dist: Decodable | Posterior, n: int = 1000, seed: int = 0) -> Floats:
     """Volumes of each label over n hypotheses drawn without pixel noise, (n, C) mL.
 
     Args:
@@ -79,11 +66,8 @@ def volume_distribution(dist: Decodable | Given, n: int = 1000, seed: int = 0) -
     if (members := few.few_of(dist)) is not None:
         counted = [count_labels(one, grid.classes) for one in members.label_maps]
         return np.stack(counted).astype(np.float64) * voxel_ml
-    if isinstance(dist, Decodable):
-        found = label_counts(dist, draw_z(n, dist.rank, seed))
-    else:
-        found = dist.label_counts(dist.draw(n, seed))
-    counts = found.astype(np.float64)
+    z = draw_z(n, dist.rank, seed) if isinstance(dist, Decodable) else dist.draw(n, seed)
+    counts = label_counts(dist, z).astype(np.float64)
     if dist.presence < 1:
         absent = ~dist.present(n, seed)
         counts[absent] = 0

@@ -26,16 +26,14 @@ _KEPT = 1 << 24
 
 def count_sizes(prediction: Prediction, points: Points, z: Floats, cancel: Cancel) -> Ints:
     """Voxels of each label for each z, (n, C), looking at the cancel button on the way."""
-    given = prediction.given.posterior(points) if points else None
+    source = prediction.given.source(points)
     # Those of one length together: short ones touch few voxels, and are counted sooner.
     order = np.argsort(np.linalg.norm(z, axis=1), kind="stable")
     counts = np.empty((len(z), prediction.dist.classes), np.int64)
     for first in range(0, len(z), _BATCH):
         cancel.check()
         part = order[first : first + _BATCH]
-        counts[part] = (
-            label_counts(prediction.dist, z[part]) if given is None else given.label_counts(z[part])
-        )
+        counts[part] = label_counts(source, z[part])
     return counts
 
 

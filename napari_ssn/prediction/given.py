@@ -120,8 +120,7 @@ class Given:
         if not (self.apart or always):
             return np.arange(len(z))
 
-        counts = self.posterior(points).label_counts(z) if points else label_counts(self.dist, z)
-        found = np.flatnonzero(counts[:, 1:].any(1))
+        found = np.flatnonzero(label_counts(self.source(points), z)[:, 1:].any(1))
         return found if len(found) else np.arange(len(z))
 
     def outcome(self, points: Points, only: Conditions, cancel: Cancel = NEVER) -> Outcome:

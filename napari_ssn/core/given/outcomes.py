@@ -254,7 +254,7 @@ def _at_most(k: int, n: int) -> float:
 def _lead(
     dist: Decodable, questions: Sequence[Question], posterior: Posterior | None, between: Between
 ) -> Lead:
-    voxel_ml = Affine(dist.affine).voxel_ml
+    voxel_ml, source = Affine(dist.affine).voxel_ml, dist if posterior is None else posterior
     sized = [one for one in questions if not isinstance(one, Click)]
 
     def counts(z: Floats) -> Floats:
@@ -262,8 +262,7 @@ def _lead(
         for first in range(0, len(z), _BATCH):
             between()
             part = z[first : first + _BATCH]
-            found = label_counts(dist, part) if posterior is None else posterior.label_counts(part)
-            parts.append(found.astype(np.float64))
+            parts.append(label_counts(source, part).astype(np.float64))
         return np.concatenate(parts)
 
     def lead(z: Floats) -> Floats:

@@ -220,7 +220,7 @@ class Posterior:
         if inside.any():
             # Of a slice only what lies in it: a walk through a volume asks for no more.
             near = self._near if inside.all() else self._nearby(self.near[inside])
-            (labels,) = next(self._near_labels(vector[None], near))
+            _, (labels,) = next(self._near_labels(vector[None], near))
             out[place] = labels if place else labels[0]
         return out
 
@@ -229,10 +229,9 @@ class Posterior:
         draws = self.check_draws(z)
         out = self.dist.label_maps(draws[:, : self.dist.rank])
         if self._field is not None:
-            flat, first = out.reshape(len(out), -1), 0
-            for labels in self._near_labels(draws, self._near):
-                flat[first : first + len(labels), self._near.voxels] = labels
-                first += len(labels)
+            flat = out.reshape(len(out), -1)
+            for rows, labels in self._near_labels(draws, self._near):
+                flat[rows, self._near.voxels] = labels
         return out
 
     def labels_at(self, z: ArrayLike, voxels: Indices) -> Labels:
@@ -245,10 +244,8 @@ class Posterior:
             for row, vector in zip(out, draws[:, : self.dist.rank], strict=True):
                 row[~here] = winner(mean + np.tensordot(vector, factor, 1))
         if here.any():
-            first = 0
-            for labels in self._near_labels(draws, self._nearby(voxels[here])):
-                out[first : first + len(labels), here] = labels
-                first += len(labels)
+            for rows, labels in self._near_labels(draws, self._nearby(voxels[here])):
+                out[rows, here] = labels
         return out
 
     @property
@@ -265,11 +262,9 @@ class Posterior:
             there = torch.zeros(self.dist.space, dtype=torch.bool, device=self.dist.device)
             there.view(-1)[torch.from_numpy(self.near).to(there.device)] = True
             out -= label_counts(self.dist.at(there), plain)
-            first = 0
-            for labels in self._near_labels(draws, self._near):
+            for rows, labels in self._near_labels(draws, self._near):
                 for label in range(self.dist.classes):
-                    out[first : first + len(labels), label] += (labels == label).sum(1)
-                first += len(labels)
+                    out[rows, label] += (labels == label).sum(1)
         return out
 
     def hypothesis(self, z: ArrayLike | None = None) -> Hypothesis:
@@ -327,12 +322,13 @@ class Posterior:
         assert self._field is not None
         return Near.around(voxels, self.dist, self._margins, self._field)
 
-    def _near_labels(self, z: Floats, near: Near) -> Iterator[Labels]:
-        """Labels of the voxels near clicks, for every z, in blocks (n, V)."""
+    def _near_labels(self, z: Floats, near: Near) -> Iterator[tuple[slice, Labels]]:
+        """Labels of the voxels near clicks, for every z, in blocks of rows, (n, V)."""
         assert self._field is not None
         step = max(1, _BLOCK // max(1, near.mean.size))
         for first in range(0, len(z), step):
-            part = z[first : first + step]
+            rows = slice(first, first + step)
+            part = z[rows]
             out = np.empty((len(part), len(near.voxels)), np.uint8)
             plain = part[:, : self.dist.rank]
             for row, vector, w in zip(out, plain, self._residuals(part), strict=True):
@@ -346,4 +342,4 @@ class Posterior:
                 slips = part[:, self.dist.rank + self._held_by :] > 0.5
                 for at, label, number in zip(near.clicked, near.labels, near.number, strict=True):
                     out[~slips[:, number], at] = label
-            yield out
+            yield rows, out

@@ -111,7 +111,7 @@ def representatives(
         empty = np.flatnonzero(place == kind)
         if found.step > 1:
             # There may be something in the voxels that were not compared.
-            something = _counts(dist, z[empty])[:, 1:].any(axis=1)
+            something = label_counts(dist, z[empty])[:, 1:].any(axis=1)
             if something.any():
                 first = np.append(first, empty[something][0])
                 groups = groups.split(int(kind), int(something.sum()))
@@ -283,10 +283,6 @@ def _differing(found: Drawn, between: Between) -> tuple[Labels, Floats]:
     alike = np.bincount(flat[0, ~differs], minlength=len(found.common))
     # Row by row, because a mask over both axes at once would hold the whole twice.
     return np.stack([row[differs] for row in flat]), found.common / found.step + alike
-
-
-def _counts(dist: Decodable | Posterior, z: Floats) -> Ints:
-    return dist.label_counts(z) if isinstance(dist, Posterior) else label_counts(dist, z)
 
 
 def _kinds(flat: Labels) -> tuple[Ints, Ints]:
