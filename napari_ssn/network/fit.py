@@ -136,25 +136,20 @@ def check_fit(
     )
 
 
-def in_calibration(
-    card: ModelCard,
-    image: Placed,
-    ct: bool | None = None,
-    declared: Declared = UNDECLARED,
-    distance: float | None = None,
-) -> bool:
+def in_calibration(card: ModelCard, image: Placed, fit: Fit) -> bool:
     """Whether an image is like those that a model's range was calibrated on.
 
     Those were no smaller than what the model sees around a point, their voxels were of a known
     size, within what it was trained on, and their values like those of the training. What nobody
     has looked at, or could compare, is not known to be like them, and nothing is claimed.
 
-    Args: as in `check_fit`.
+    Args:
+        card: of the model.
+        image: the image.
+        fit: what `check_fit` says of the two.
     """
     cares = card.voxel_mm is not None or card.spacing_range_mm is not None
-    if cares and image.extent == "unknown":
-        return False
-    if check_fit(card, image, ct, declared, distance).kind != "fits":
+    if fit.kind != "fits" or (cares and image.extent == "unknown"):
         return False
     return not card.centred or _holds_region(card, image)
 

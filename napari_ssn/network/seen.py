@@ -8,7 +8,7 @@ from napari_ssn.documents.card import ModelCard
 from napari_ssn.geometry.declared import Declared, declared_by
 from napari_ssn.geometry.intensity import Units, seems_ct, some_values, units_of
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.network.fit import Fit, check_fit, in_calibration
+from napari_ssn.network.fit import Fit, check_fit
 from napari_ssn.network.likeness import likeness_of
 
 
@@ -19,18 +19,14 @@ class Seen:
     Attributes:
         ct: whether it seems to be a CT.
         units: what its values would be counted in.
-        declared: what its file says that it is of.
         distance: from the training images; None where that cannot be told.
         fit: whether the model suits it.
-        in_calibration: whether it is like those that the model's range was calibrated on.
     """
 
     ct: bool
     units: Units
-    declared: Declared
     distance: float | None
     fit: Fit
-    in_calibration: bool
 
     @classmethod
     def of(
@@ -46,5 +42,4 @@ class Seen:
         said = declared_by(volume.source) if declared is None else declared
         distance = likeness_of(card, volume, centre)
         fit = check_fit(card, volume, ct, said, distance)
-        own = in_calibration(card, volume, ct, said, distance)
-        return cls(ct, units, said, distance, fit, own)
+        return cls(ct, units, distance, fit)

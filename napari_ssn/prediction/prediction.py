@@ -106,9 +106,9 @@ class Prediction:
 
         Nothing was calibrated on values in other units, or with another spread.
         """
-        source, changed = self.source, self.spread.changed
-        seen = (source, source.ct, source.declared, self.distance)
-        return not (changed or self.insisted) and in_calibration(self.card, *seen)
+        if self.spread.changed or self.insisted:
+            return False
+        return in_calibration(self.card, self.source, self.fit)
 
     @property
     def doubt(self) -> str:

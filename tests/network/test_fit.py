@@ -1,16 +1,22 @@
 """On which images a calibrated range may be called that."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from napari_ssn.documents.card import read_card
+from napari_ssn.documents.card import ModelCard, read_card
 from napari_ssn.geometry.declared import Declared
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.network.fit import check_fit, in_calibration
+from napari_ssn.network import fit as fits
+from napari_ssn.network.fit import check_fit
 
 ROOT = Path(__file__).parents[2]
+
+
+def in_calibration(card: ModelCard, image: Volume, **seen: Any) -> bool:
+    return fits.in_calibration(card, image, check_fit(card, image, **seen))
 
 
 def image(*space: int, mm: float = 0.7, extent="plane", oriented: bool = True) -> Volume:
