@@ -45,8 +45,8 @@ class Decodable(ABC):
 
     form: ClassVar[Form]
     affine: Floats
-    start: tuple[int, ...] | None
-    image_space: tuple[int, ...] | None
+    start: tuple[int, ...]
+    image_space: tuple[int, ...]
     presence: float
 
     @property
@@ -296,7 +296,6 @@ class Decodable(ABC):
         axes = len(self.space)
         if values.shape[-axes:] != self.space:
             raise ValueError(f"values: expected shape (…, {self.space}), got {values.shape}")
-        assert self.image_space is not None
         if self.image_space == self.space:
             return values
         out = np.zeros((*values.shape[:-axes], *self.image_space), values.dtype)
@@ -305,22 +304,26 @@ class Decodable(ABC):
         return out
 
     @property
+    def located(self) -> dict[str, Any]:
+        """Where it lies and whether there is anything, as each way of storing it takes them."""
+        names = ("affine", "start", "image_space", "presence")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def window(self) -> tuple[slice, ...]:
         """The part of the image that this grid was cut from."""
-        assert self.start is not None
         return tuple(slice(s, s + n) for s, n in zip(self.start, self.space, strict=True))
 
     def image_affine(self) -> Floats:
         """Affine of the image this grid was cut from, 4×4."""
-        assert self.start is not None
         return Affine(self.affine).from_voxel(tuple(-s for s in self.start))
 
     def _check_place(self) -> None:
-        """Check affine, start, image_space and presence of a frozen dataclass; fill in None."""
+        """Check affine, start, image_space and presence of a frozen dataclass; () is the whole."""
         object.__setattr__(self, "presence", check_presence(self.presence))
         object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)
-        start = (0,) * len(self.space) if self.start is None else tuple(map(int, self.start))
-        whole = self.space if self.image_space is None else tuple(map(int, self.image_space))
+        start = tuple(map(int, self.start or (0,) * len(self.space)))
+        whole = tuple(map(int, self.image_space or self.space))
         if len(start) != len(self.space) or len(whole) != len(self.space):
             raise ValueError(
                 f"start, image_space: expected {len(self.space)} axes, got {start} and {whole}"

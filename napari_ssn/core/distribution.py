@@ -84,8 +84,8 @@ class LogitDistribution(Decodable):
     cov_factor: Tensor
     cov_diag: Tensor
     affine: Floats = field(default_factory=lambda: np.eye(4))
-    start: tuple[int, ...] | None = None
-    image_space: tuple[int, ...] | None = None
+    start: tuple[int, ...] = ()
+    image_space: tuple[int, ...] = ()
     presence: float = 1.0
     _kept: Kept = field(default_factory=Kept, init=False, repr=False)
 
@@ -283,8 +283,7 @@ class LogitDistribution(Decodable):
 
     def around(self, cov_factor: Tensor, cov_diag: Tensor) -> LogitDistribution:
         """The same mean, place and presence with another covariance."""
-        place = (self.affine, self.start, self.image_space)
-        return LogitDistribution(self.mean, cov_factor, cov_diag, *place, self.presence)
+        return LogitDistribution(self.mean, cov_factor, cov_diag, **self.located)
 
     def margin(self) -> tuple[Tensor, Tensor]:
         """Foreground minus background of a two-class distribution: (*S) and (R, *S)."""

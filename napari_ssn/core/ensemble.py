@@ -82,8 +82,8 @@ class Ensemble(LogitDistribution):
         for number in self.members.outlined:
             maps[number] = wider.label_map(self.members.z[number])
         return Ensemble(
-            *(wider.mean, wider.cov_factor, wider.cov_diag, wider.affine),
-            *(wider.start, wider.image_space, wider.presence),
+            *(wider.mean, wider.cov_factor, wider.cov_diag),
+            **wider.located,
             members=replace(self.members, label_maps=maps),
         )
 

@@ -68,8 +68,7 @@ def few_of(dist: Decodable | Posterior) -> Few | None:
     if not isinstance(whole, Ensemble) or whole.members.many:
         return None
     clicks = () if isinstance(dist, Decodable) else dist.clicks
-    start = whole.start or (0,) * len(whole.space)
-    points = [(tuple(np.subtract(one.index, start)), one.label) for one in clicks]
+    points = [(tuple(np.subtract(one.index, whole.start)), one.label) for one in clicks]
     members = whole.members
     wanted = range(len(members)) if whole.presence < 1 else members.outlined.tolist()
     agreeing = [m for m in wanted if has_labels(members.label_maps[m], points)]

@@ -144,7 +144,6 @@ class ProbabilityMap:
             values: (C, *S) on its own grid, if they are known already.
         """
         found = dist.probabilities() if values is None else values
-        assert dist.image_space is not None
         out = np.zeros((dist.classes - 1, *dist.image_space), np.float32)
         # Sums of rounded numbers may end a hair beyond 1.
         out[(slice(None), *dist.window)] = found[1:].clip(0, 1)

@@ -108,7 +108,6 @@ def outlined_middle(
         >>> [outlined_middle(dist, point) for point in ((4, 4), (6, 5), (0, 4))]
         [(6, 4), None, None]
     """
-    assert dist.start is not None
     there = dist.label_map() > 0
     voxels = np.argwhere(there)
     if not len(voxels):

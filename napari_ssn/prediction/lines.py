@@ -34,7 +34,6 @@ LEVELS = (OUTER, MEDIAN, INNER)
 def part_of(prediction: Prediction, plane: Plane) -> Where | None:
     """Where a plane of the image cuts the region that was segmented; None where it passes by."""
     start, space = prediction.dist.start, prediction.dist.space
-    assert start is not None
     part: list[slice | int] = []
     for at, first, size in zip(plane, start, space, strict=True):
         if at is not None and not first <= at < first + size:
@@ -45,7 +44,6 @@ def part_of(prediction: Prediction, plane: Plane) -> Where | None:
 
 def corner_of(prediction: Prediction, plane: Plane) -> tuple[int, ...]:
     """First voxel of the region along the axes that a plane extends over."""
-    assert prediction.dist.start is not None
     return tuple(s for s, at in zip(prediction.dist.start, plane, strict=True) if at is None)
 
 

@@ -31,5 +31,4 @@ def outer_shell(prediction: Prediction, overview: Overview, cancel: Cancel) -> t
     draws, least = overview.draws, math.ceil(OUTER * overview.draws / 100)
     scores = ndtri((np.arange(draws + 1) + 0.5) / (draws + 1)) - ndtri(least / (draws + 1))
     corners, faces = shell(scores.astype(np.float32)[overview.tally], float(scores[0]))
-    assert prediction.dist.start is not None
     return corners + np.array(prediction.dist.start, np.float64), faces

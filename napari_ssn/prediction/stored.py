@@ -65,7 +65,6 @@ def store(
     """
     # With another spread the same numbers are made again from those of the run.
     dist, residual = (prediction.origin or prediction).dist, prediction.residual
-    assert dist.start is not None and dist.image_space is not None
     reach, piece = None, partial(pieces.put, dist, dist.numbers)
     if isinstance(dist, Awaiting) and not dist.whole:
         # Nobody who works, or leaves, waits for what is on its way.

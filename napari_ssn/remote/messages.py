@@ -127,7 +127,6 @@ def rest_of(message: bytes, most: int) -> Arrays:
 
 def _message(found: Inference, arrays: Arrays, reach: float | None = None) -> bytes:
     dist = found.dist
-    assert dist.start is not None and dist.image_space is not None
     says = Found(
         form=dist.form,
         reach=reach,

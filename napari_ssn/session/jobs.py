@@ -129,7 +129,6 @@ def _watch(source: Source, model: Asked, look_at: Plane | None, progress: Progre
     """Tells how far a run is, and of the first labels that it has."""
 
     def first_labels(slab: LogitDistribution) -> None:
-        assert slab.start is not None
         if slab.presence < LIKELY:
             # What does not look like anything is outlined on request only.
             return

@@ -80,8 +80,8 @@ class Begun(Awaiting):
     reach: float
     later: Later[LogitDistribution] = field(repr=False)
     affine: Floats = field(default_factory=lambda: np.eye(4))
-    start: tuple[int, ...] | None = None
-    image_space: tuple[int, ...] | None = None
+    start: tuple[int, ...] = ()
+    image_space: tuple[int, ...] = ()
     presence: float = 1.0
 
     def __post_init__(self) -> None:
@@ -134,8 +134,7 @@ class Begun(Awaiting):
             values = np.empty((*held.shape[:-2], far.size), np.float32)
             values[..., ~far], values[..., far] = held[..., 0], rest[name]
             numbers[name] = values.reshape(*held.shape[:-2], *self.space)
-        place = {"affine": self.affine, "start": self.start, "image_space": self.image_space}
-        return LogitDistribution.of_numbers(numbers, self.space, **place)
+        return LogitDistribution.of_numbers(numbers, self.space, **self.located)
 
     def _near(self) -> tuple[LogitDistribution, Ints]:
         """The column of those voxels that can change, and where they are in the flattened grid."""

@@ -177,8 +177,7 @@ class Begun(Awaiting, PackedDistribution):
                 if came.shape[-1] != count - held:
                     raise ValueError(f"{name}: expected numbers of all voxels")
                 numbers[name] = at_voxels(np.concatenate([here, came], -1), at)
-        place_ = {"affine": self.affine, "start": self.start, "image_space": self.image_space}
-        return PackedDistribution.of_numbers(numbers, self.space, **place_)
+        return PackedDistribution.of_numbers(numbers, self.space, **self.located)
 
     @property
     def nbytes(self) -> int:

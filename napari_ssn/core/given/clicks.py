@@ -61,7 +61,6 @@ def local_index(dist: Decodable, index: tuple[int, ...]) -> tuple[int, ...]:
     Raises:
         GeometryError: the voxel lies outside the image or outside the region that was segmented.
     """
-    assert dist.start is not None and dist.image_space is not None
     if len(index) != len(dist.space):
         raise GeometryError(
             f"A point has one index for each of the {len(dist.space)} axes, not {len(index)}."
@@ -81,7 +80,6 @@ def _voxels(dist: Decodable, clicks: tuple[Click, ...]) -> Indices:
     for one in clicks:
         if len(one.index) != len(dist.space):
             local_index(dist, one.index)
-    assert dist.start is not None
     local = np.array([one.index for one in clicks], np.int64) - dist.start
     outside = ((local < 0) | (local >= dist.space)).any(1)
     if outside.any():

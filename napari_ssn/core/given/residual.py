@@ -237,7 +237,6 @@ def _places(dist: Decodable, residual: Residual, voxels: Indices) -> Floats:
     place: Floats = index @ grid.T / residual.length_mm
     if residual.image is None or not np.isfinite(residual.edge):
         return place
-    assert dist.start is not None
     value = residual.image[tuple((index + dist.start).T)].astype(np.float64)
     return np.concatenate([place, value[:, None] / residual.edge], 1)
 

@@ -75,7 +75,6 @@ def suggest_click(
     split = np.flatnonzero((labels != labels[0]).any(0))
     split = _some(split, _MAP, generator)
     labels, chosen = labels[:, split], chosen[split]
-    assert dist.start is not None
     clicked = [
         int(np.ravel_multi_index(np.subtract(c.index, dist.start), dist.space))
         for c in known.clicks

@@ -55,8 +55,8 @@ class PackedDistribution(Columns, Decodable):
 
     form = "packed"
     affine: Floats = field(default_factory=lambda: np.eye(4))
-    start: tuple[int, ...] | None = None
-    image_space: tuple[int, ...] | None = None
+    start: tuple[int, ...] = ()
+    image_space: tuple[int, ...] = ()
     presence: float = 1.0
 
     def __post_init__(self) -> None:
@@ -81,15 +81,7 @@ class PackedDistribution(Columns, Decodable):
             Cancelled: ``cancelled`` said so.
         """
         columns = pack(Source.dense(dist), dtype, cancelled)
-        return cls._placed(columns, dist)
-
-    @classmethod
-    def _placed(cls, columns: Columns, dist: Decodable) -> PackedDistribution:
-        """Columns where a distribution lies, with its presence."""
-        return cls(
-            **columns.arrays(), affine=dist.affine, start=dist.start,
-            image_space=dist.image_space, presence=dist.presence,
-        )  # fmt: skip
+        return cls(**columns.arrays(), **dist.located)
 
     @classmethod
     def of_numbers(
@@ -128,10 +120,7 @@ class PackedDistribution(Columns, Decodable):
             torch.from_numpy(mean).reshape(classes, *self.space),
             torch.from_numpy(factor).reshape(self.rank, classes, *self.space),
             torch.from_numpy(diag).reshape(classes, *self.space),
-            self.affine,
-            self.start,
-            self.image_space,
-            self.presence,
+            **self.located,
         )
 
     def changeable(self, radius: float) -> torch.Tensor:
@@ -222,7 +211,7 @@ class PackedDistribution(Columns, Decodable):
         source = Source(self.classes, self.rank, self.space, read)
         dtype, folder = torch.from_numpy(self.margins[:0]).dtype, folder_for(self.nbytes)
         columns = pack(source, dtype, cancelled, folder=folder)
-        return self._placed(columns, self)
+        return PackedDistribution(**columns.arrays(), **self.located)
 
     def decode(self, vector: NDArray[np.float32], at: slice | Places, radius: float) -> Labels:
         """Labels at some places, each margin summed column by column as `logits` does.

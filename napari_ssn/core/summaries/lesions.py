@@ -299,5 +299,4 @@ def _centre(core: Mask, votes: NDArray[np.int32], dist: Decodable) -> tuple[int,
     places = np.argwhere(core)
     middle = np.average(places, axis=0, weights=votes[core])
     at = places[np.square(places - middle).sum(1).argmin()]
-    assert dist.start is not None
     return tuple(int(i) + s for i, s in zip(at, dist.start, strict=True))
