@@ -8,7 +8,7 @@ the slices and the scanner's intensities. Every view is a function of the seed a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -56,6 +56,15 @@ class NoduleViews(Closed):
     blur: float = Field(default=0.3, ge=0, le=1)
 
 
+class _Piece(NamedTuple):
+    """What a view is cut from: (Z, Y, X) in HU, (K, Z, Y, X), voxel size in mm, and the point."""
+
+    hu: NDArray[np.float32]
+    masks: NDArray[np.uint8]
+    spacing: tuple[float, ...]
+    point: tuple[int, ...]
+
+
 class NoduleViewSet(Dataset[dict[str, Tensor]]):
     """Views by `Key`: the parts of a `napari_ssn.training.batch.Batch`.
 
@@ -90,8 +99,8 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
         if elsewhere and self._backgrounds and random.random() < self.views.background:
             one = self._backgrounds[random.integers(len(self._backgrounds))]
             hu, point = one.around(random, key.size, self._voxel_mm)
-            masks = np.zeros((self.cases.raters, *hu.shape), np.uint8)
-            spacing, share = one.spacing_mm, 0.0
+            nothing = np.zeros((self.cases.raters, *hu.shape), np.uint8)
+            piece, share = _Piece(hu, nothing, one.spacing_mm, point), 0.0
         else:
             hu, masks = self.cases.hu(index), self.cases.masks(index)
             spacing = self.cases.spacing_mm(index)
@@ -103,22 +112,17 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
             # Of a case that fewer raters saw the others outlined nothing that is learnt from.
             masks = np.pad(masks, [(0, self.cases.raters - len(masks)), *[(0, 0)] * 3])
             point = _on_nodule(masks, random) if found is None else found
-            hu, masks, point = self._ends(hu, masks, point, random)
-        hu, masks, spacing, point = self._thicker(hu, masks, spacing, point, random)
-        return self._seen(hu, masks, spacing, point, key.size, 0.0 if elsewhere else share, random)
+            piece = self._ends(_Piece(hu, masks, spacing, point), random)
+        piece = self._thicker(piece, random)
+        return self._seen(piece, key.size, 0.0 if elsewhere else share, random)
 
-    def _ends(
-        self,
-        hu: NDArray[np.float32],
-        masks: NDArray[np.uint8],
-        point: tuple[int, ...],
-        random: np.random.Generator,
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], tuple[int, ...]]:
+    def _ends(self, piece: _Piece, random: np.random.Generator) -> _Piece:
         """Lose slices at an end, or gain some without the nodule at both.
 
         Stacks end where the last radiologist ends, and scans do not: without this a network
         learns that there is something in every slice.
         """
+        hu, masks, _, point = piece
         first, last = 0, len(hu)
         if random.random() < self.views.cut and len(hu) > 2:
             lost = int(random.integers(1, max(2, len(hu) // 3 + 1)))
@@ -139,23 +143,16 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
             pads = (len(below), len(above))
             masks = np.pad(masks, [(0, 0), pads, (0, 0), (0, 0)])
             point = (point[0] + len(below), *point[1:])
-        return hu, masks, point
+        return _Piece(hu, masks, piece.spacing, point)
 
-    def _thicker(
-        self,
-        hu: NDArray[np.float32],
-        masks: NDArray[np.uint8],
-        spacing: tuple[float, ...],
-        point: tuple[int, ...],
-        random: np.random.Generator,
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], tuple[float, ...], tuple[int, ...]]:
+    def _thicker(self, piece: _Piece, random: np.random.Generator) -> _Piece:
         """Make thick slices of thin ones, by averaging neighbours or by leaving some out."""
+        hu, masks, spacing, point = piece
         most = int(min(_THICKEST_MM / spacing[0], len(hu) // 2))
         if most < 2 or random.random() >= self.views.thicker:
-            return hu, masks, spacing, point
+            return piece
         by = int(random.integers(2, most + 1))
-        first = int(random.integers(by))
-        first = min(first, point[0])
+        first = min(int(random.integers(by)), point[0])
         count = max(1, (len(hu) - first) // by)
         inside = slice(first, first + count * by)
         if random.random() < 0.5:
@@ -164,24 +161,15 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
             thick = hu[inside][by // 2 :: by]
         parts = masks[:, inside].reshape(len(masks), count, by, *hu.shape[1:])
         at = min((point[0] - first) // by, count - 1)
-        return (
-            thick.astype(np.float32),
-            (2 * parts.sum(2) >= by).astype(np.uint8),
-            (spacing[0] * by, *spacing[1:]),
-            (at, *point[1:]),
-        )
+        most_of = (2 * parts.sum(2) >= by).astype(np.uint8)
+        size = (spacing[0] * by, *spacing[1:])
+        return _Piece(thick.astype(np.float32), most_of, size, (at, *point[1:]))
 
     def _seen(
-        self,
-        hu: NDArray[np.float32],
-        masks: NDArray[np.uint8],
-        spacing: tuple[float, ...],
-        point: tuple[int, ...],
-        size: tuple[int, ...],
-        share: float,
-        random: np.random.Generator,
+        self, piece: _Piece, size: tuple[int, ...], share: float, random: np.random.Generator
     ) -> dict[str, Tensor]:
         views = self.views
+        hu, masks, spacing, point = piece
         hu = hu * (1 + views.gain * random.standard_normal()) + np.float32(
             views.offset * random.standard_normal()
         )
