@@ -5,6 +5,9 @@
 The benchmarks of both are run in turn, each by its own ``benchmarks.run``, which writes its
 docs/benchmarks.md anew. Printed is each figure that both have: of several turns the least, here and
 there, and their ratio, the largest first. A line may state several; they are told apart by number.
+
+Figures of what a user would otherwise use stand apart: they are the same code in both checkouts, so
+that their ratios say how far those of ours can be trusted.
 """
 
 from __future__ import annotations
@@ -20,6 +23,11 @@ import typer
 
 HERE = Path(__file__).parents[1]
 _FIGURE = re.compile(r"([\d.]+) (ms|s)\b")
+# How a part of a line begins that is of something else than this package.
+_OTHERS = re.compile(
+    r"LowRankMultivariateNormal|napari from|pydicom|10,000 draws|[\d,]+ pairs|the bare network|"
+    r"from whole label maps|dense, |with the dense|one pass|plain layers|the same layers"
+)
 #: A figure that is printed with so few digits says nothing about a twentieth.
 _LEAST_DIGITS = 2
 
@@ -27,15 +35,28 @@ _LEAST_DIGITS = 2
 def figures(text: str) -> dict[str, float]:
     """Seconds by what they are of, from what ``benchmarks.run`` prints.
 
-    >>> figures("* contours: 10 ms; one by one: 1.20 s")
-    {'contours, 1': 0.01, 'contours, 2': 1.2}
+    >>> figures("* contours: 10 ms, drawn 20 ms; dense, extrapolated: 1.20 s")
+    {'contours, 1': 0.01, 'contours, 2': 0.02, 'contours, dense, 3': 1.2}
     """
-    found = {}
+    found, last = dict[str, float](), ""
     for line in text.splitlines():
-        name, _, rest = line.removeprefix("* ").partition(": ")
-        for number, (digits, unit) in enumerate(_FIGURE.findall(rest), 1):
-            if len(digits.replace(".", "").lstrip("0")) >= _LEAST_DIGITS:
-                found[f"{name}, {number}"] = float(digits) / (1000 if unit == "ms" else 1)
+        first = _FIGURE.search(line)
+        head = line[: first.start() if first else None]
+        name, number = head.rpartition(": ")[0].removeprefix("* "), 0
+        rest = line.removeprefix("* ")[len(name) + 2 :]
+        if name.startswith("the same"):
+            # As what stands above it: there are several of the kind.
+            name = f"{last}, {name}"
+        else:
+            last = name
+        for part in rest.split("; "):
+            other = _OTHERS.match(part) or _OTHERS.match(name)
+            whose = f", {other[0].strip(' ,')}" if other else ""
+            for digits, unit in _FIGURE.findall(part):
+                number += 1
+                if len(digits.replace(".", "").lstrip("0")) >= _LEAST_DIGITS:
+                    seconds = float(digits) / (1000 if unit == "ms" else 1)
+                    found[f"{name}{whose}, {number}"] = seconds
     return found
 
 
@@ -75,9 +96,12 @@ def main(
             found[which].append(run(places[which]))
     here, there = map(least, found)
     rows = sorted(((here[n] / there[n], n) for n in here if n in there), reverse=True)
-    for ratio, name in rows:
-        now, then = (f"{1000 * each[name]:.2f} ms" for each in (here, there))
-        print(f"{ratio:.2f}  {name}: {now} here, {then} there")
+    for title, others in (("Of ours", False), ("Of others, here and there the same code", True)):
+        print(f"{title}:")
+        for ratio, name in rows:
+            if bool(_OTHERS.search(name)) == others:
+                now, then = (f"{1000 * each[name]:.2f} ms" for each in (here, there))
+                print(f"{ratio:.2f}  {name}: {now} here, {then} there")
 
 
 if __name__ == "__main__":

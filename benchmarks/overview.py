@@ -47,7 +47,7 @@ def _measured(function: Callable[[], object]) -> str:
     spent = median(function, 3)
     resident = _resident()
     if resident is None:
-        return f"{spent:.2g} s"
+        return f"{spent * 1000:.3g} ms"
     before, most, stop = resident, [resident], threading.Event()
 
     def watch() -> None:
@@ -59,7 +59,7 @@ def _measured(function: Callable[[], object]) -> str:
     function()
     stop.set()
     watching.join()
-    return f"{spent:.2g} s, {max(0.0, most[0] - before):.0f} MB at most"
+    return f"{spent * 1000:.3g} ms, {max(0.0, most[0] - before):.0f} MB at most"
 
 
 def _resident() -> float | None:
