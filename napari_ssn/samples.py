@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from napari_ssn.geometry.arrays import Bytes, Floats, Labels, Pixels
 from napari_ssn.geometry.display import Display, plain_display
 from napari_ssn.geometry.edges import edges_of
 from napari_ssn.geometry.volume import Volume
@@ -25,7 +26,6 @@ from napari_ssn.io.nifti import read_nifti, read_stored
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
     from napari_ssn.geometry.volume import Volume
     from napari_ssn.io.napari_hooks import LayerData
@@ -109,7 +109,7 @@ def volume(number: int) -> Volume:
     return Volume(pixels[None], affine, "volume", oriented=False)
 
 
-def raters(number: int) -> NDArray[np.uint8]:
+def raters(number: int) -> Labels:
     """What each of the four radiologists marked, (4, *S) of 0 and 1, on the sample's own grid.
 
     A mask of zeros is an opinion too: no nodule here.
@@ -162,7 +162,7 @@ def layers(number: int) -> list[LayerData]:
     return [(data, options, kind), (paths, outline_options, "shapes")]
 
 
-def _drawn(packed: NDArray[np.uint8]) -> tuple[list[NDArray[np.float64]], list[int]]:
+def _drawn(packed: Bytes) -> tuple[list[Floats], list[int]]:
     """Outlines in a slice, or in every plane of a volume, and whose each is, from 0.
 
     Each point has as many coordinates as there are axes.
@@ -189,7 +189,7 @@ def _drawn(packed: NDArray[np.uint8]) -> tuple[list[NDArray[np.float64]], list[i
     return paths, who
 
 
-def _packed(number: int) -> NDArray[np.uint8]:
+def _packed(number: int) -> Bytes:
     """What was marked, (*S): a bit for each of the radiologists."""
     about = sample(number)
     if about.is_volume:
@@ -197,12 +197,12 @@ def _packed(number: int) -> NDArray[np.uint8]:
     return _pixels(about.raters)
 
 
-def _each(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _each(packed: Bytes) -> Labels:
     """A mask for each of the radiologists, (4, *S) of 0 and 1."""
     bits = np.arange(RATERS, dtype=np.uint8).reshape(-1, *[1] * packed.ndim)
     return np.asarray((packed >> bits) & np.uint8(1))
 
 
-def _pixels(name: str) -> NDArray[np.uint8]:
+def _pixels(name: str) -> Pixels:
     with (FOLDER / name).open("rb") as stream:
         return np.asarray(Image.open(stream), dtype=np.uint8)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.documents.sidecar import Provenance, Run
 from napari_ssn.errors import ImageError
+from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.io.content import Content
 from napari_ssn.io.dicom.segments import Said, whose
@@ -51,7 +50,7 @@ class Held:
     Of other kinds is what holds no labels.
     """
 
-    values: NDArray[Any]
+    values: Array
     off_mm: float
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.cli.beside import other_series
 from napari_ssn.cli.kinds import misfit
@@ -19,6 +18,7 @@ from napari_ssn.cli.spreads import (
 )
 from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.sidecar import Choice, Provenance, Software
+from napari_ssn.geometry.arrays import Floats, Labels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.cards import deal_cards
@@ -64,9 +64,7 @@ class Statements:
         self.unchecked.extend(name for name in names if name not in self.unchecked)
 
 
-def statements(
-    record: Provenance, recall: Recall, drawn: NDArray[np.uint8] | None = None
-) -> Statements:
+def statements(record: Provenance, recall: Recall, drawn: Labels | None = None) -> Statements:
     """Compare what a sidecar states of its run and its choices with what is so.
 
     Args:
@@ -285,7 +283,7 @@ def _by_drawing(choice: Choice) -> list[str]:
     return ["choice.drawing", "choice.z" if choice.kind == "drawing" else "choice.anchor"]
 
 
-def _misfitted(choice: Choice, recall: Recall, drawn: NDArray[np.uint8]) -> str | None:
+def _misfitted(choice: Choice, recall: Recall, drawn: Labels) -> str | None:
     """What is wrong with a hypothesis that is said to be nearest to a drawing."""
     stated = choice.drawing
     if stated is None:
@@ -326,7 +324,7 @@ _MISFIT = "the sidecar states otherwise whether the image is unlike those of the
 _MISDRAWN = "the sidecar states another seed or number than its sample was drawn with"
 
 
-def _near(stated: list[float] | None, known: NDArray[np.float64]) -> bool:
+def _near(stated: list[float] | None, known: Floats) -> bool:
     return (
         stated is not None
         and len(stated) == len(known)

@@ -8,11 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from napari_ssn.cli.beside import beside_of, held, mislabelled, problems_of
 from napari_ssn.cli.images import Numbers, Paths
@@ -23,6 +21,7 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.documents.sidecar import LabelVolume, Provenance, read_sidecar
 from napari_ssn.errors import DataError, GeometryError, SSNError
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.transforms import corners_apart_mm
 from napari_ssn.io.formats import STRUCTURES_SUFFIX
 from napari_ssn.io.hashes import label_map_hash
@@ -150,7 +149,7 @@ def _tell_renamed(record: Provenance, found: Prediction) -> None:
         )
 
 
-def _differing(values: NDArray[Any], hypothesis: Hypothesis) -> int:
+def _differing(values: Array, hypothesis: Hypothesis) -> int:
     if values.size != hypothesis.label_map.size:
         return hypothesis.label_map.size
     return int((values.reshape(hypothesis.label_map.shape) != hypothesis.label_map).sum())

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+#: Of any kind.
+Array = NDArray[Any]
 Floats = NDArray[np.float64]
+#: In single precision: intensities, logits, probabilities.
+Singles = NDArray[np.float32]
 #: Counts, and places in a grid.
 Ints = NDArray[np.int64]
 #: Labels of voxels, 0 for the background.

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch.nn import functional
 
@@ -23,6 +22,7 @@ from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.remote import Asks, Found
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.network.inference import Inference
 from napari_ssn.network.plan import needed_bytes, plan_for
 from napari_ssn.network.question import Place, Question
@@ -206,5 +206,5 @@ def answer_of(
     return Inference(dist, torch.device(found.device), *how, elsewhere=f"{found.title} of a server")
 
 
-def _rows(affine: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
+def _rows(affine: Floats) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(map(float, row)) for row in affine)

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 import zstandard
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from napari_ssn.documents.remote import Head, Piece
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Array
 
 #: By numpy's names.
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Array]
 
 _BEGINS = b"NSSN"
 _LENGTH = 4
@@ -90,13 +90,13 @@ def read(message: bytes, most: int) -> tuple[dict[str, Any], Arrays]:
     return head.says, arrays
 
 
-def _apart(array: NDArray[Any]) -> bytes:
+def _apart(array: Array) -> bytes:
     """Bytes of an array, those of one place in the numbers together."""
     flat = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1)
     return flat.view(np.uint8).reshape(-1, array.itemsize).T.tobytes()
 
 
-def _unpacked(piece: Piece, frame: memoryview) -> NDArray[Any]:
+def _unpacked(piece: Piece, frame: memoryview) -> Array:
     size, kind = _nbytes(piece), np.dtype(piece.kind)
     try:
         # Said by the frame itself; without this it could unpack to anything.

@@ -7,12 +7,10 @@ only one of them outlined something, nothing is known of how others would have.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core import metrics
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.training.cases import Case
-
-Floats = NDArray[np.float64]
 
 
 def reader_figures(case: Case, classes: int, diameters_mm: Floats) -> dict[str, float]:

@@ -14,6 +14,7 @@ from napari_ssn.core import metrics
 from napari_ssn.core.summaries.conformal import conformal_factors
 from napari_ssn.documents.card import Calibration, Factors, PresenceCalibration
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Floats
 
 if TYPE_CHECKING:
     from napari_ssn.training.measuring import Measurement
@@ -23,8 +24,6 @@ LEVEL = 0.9
 _PATIENTS = 20
 # A place beyond all hypotheses is no farther out than this: of a thousand the ends are chance.
 _PLACES = (0.005, 0.995)
-
-Floats = NDArray[np.float64]
 
 
 def calibrate(measured: Measurement, data: str) -> Calibration:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Labels, Singles
 from napari_ssn.geometry.volume import Extent, Volume
 
 
@@ -28,7 +29,7 @@ class Case:
 
     name: str
     volume: Volume
-    raters: NDArray[np.uint8]
+    raters: Labels
     centre: tuple[int, ...] | None = None
     notes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
@@ -130,7 +131,7 @@ def hold_out(cases: Cases, share: float = 0.2, seed: int = 0) -> tuple[Cases, Ca
     )
 
 
-def plain_volume(image: NDArray[np.float32], extent: Extent = "unknown") -> Volume:
+def plain_volume(image: Singles, extent: Extent = "unknown") -> Volume:
     """An image (channels, *S) whose place in the patient is not known."""
     return Volume(image, np.eye(4), extent, oriented=False)
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.core import metrics
@@ -22,6 +21,7 @@ from napari_ssn.core.given.clicks import Click
 from napari_ssn.core.given.conditioning import condition
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Labels, Mask
 from napari_ssn.network.models import Model
 from napari_ssn.training.cases import Cases
 from napari_ssn.training.measuring import check_fits
@@ -32,13 +32,11 @@ CLICKS = (0, 1, 2, 3, 5)
 #: given clicks, too, and looked at.
 SAMPLES = 16
 
-Labels = NDArray[np.uint8]
-
 
 def next_click(
     shown: Labels,
     wanted: Labels,
-    clicked: NDArray[np.bool_],
+    clicked: Mask,
     spacing_mm: tuple[float, ...] | None = None,
 ) -> Click | None:
     """The middle of the largest error, where nobody has clicked yet; None if nothing is wrong.
@@ -48,7 +46,7 @@ def next_click(
         clicked: (*S), or where nobody can click.
         spacing_mm: of the axes; None where all are alike.
     """
-    best: tuple[int, NDArray[np.bool_]] | None = None
+    best: tuple[int, Mask] | None = None
     # Voxels that lack the same label make up one error, whatever they show instead.
     wrong = (shown != wanted) & ~clicked
     for label in np.unique(wanted[wrong]):

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from napari_ssn.core import metrics
 from napari_ssn.documents.card import Calibration, PresenceCalibration
+from napari_ssn.geometry.arrays import Floats, Ints
 from napari_ssn.network.models import Model
 from napari_ssn.training.calibrating import calibrate, calibrate_presence, held_by
 from napari_ssn.training.cases import Cases
-from napari_ssn.training.measuring import Floats, Measurement, measure
+from napari_ssn.training.measuring import Measurement, measure
 from napari_ssn.training.outlined import groups
 
 # Of 0 to 1, where none or all of the cases seen does not say that no other could differ.
@@ -150,7 +151,7 @@ class Evaluation:
     figures: dict[str, Any]
     calibration: Calibration | None
     presence: PresenceCalibration | None
-    worst: NDArray[np.int64]
+    worst: Ints
 
 
 def evaluate(

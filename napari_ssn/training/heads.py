@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_ssn.core import metrics
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.measures import label_counts
 from napari_ssn.documents.trained import FittedHead
 from napari_ssn.errors import DataError, ModelError
+from napari_ssn.geometry.arrays import Labels, Mask
 from napari_ssn.network.building import unique_state
 from napari_ssn.network.models import Model
 from napari_ssn.network.ssn import SSN
@@ -163,7 +163,7 @@ def _size_crps(dist: LogitDistribution, one: _Held) -> float:
     return metrics.fair_crps(np.log(found), np.log(sizes[sizes > 0])) if len(found) > 1 else 1.0
 
 
-def _outlined(label_maps: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _outlined(label_maps: Labels) -> Mask:
     return np.array([one.any() for one in label_maps], dtype=bool)
 
 

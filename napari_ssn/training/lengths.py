@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.geometry.arrays import Floats, Ints, Labels
 from napari_ssn.geometry.diameters import find_diameters, slice_axis
 from napari_ssn.training.cases import Case
 
 
-def reader_diameters(case: Case, classes: int) -> NDArray[np.float64]:
+def reader_diameters(case: Case, classes: int) -> Floats:
     """Longest diameter in a slice of each label that each reader marked, (K, C − 1) mm.
 
     NaN where a reader did not mark a label, or the voxel size is unknown.
@@ -21,10 +21,10 @@ def reader_diameters(case: Case, classes: int) -> NDArray[np.float64]:
 def diameter_errors(
     dist: LogitDistribution,
     case: Case,
-    draws: NDArray[np.float64],
-    counts: NDArray[np.int64],
-    theirs: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    draws: Floats,
+    counts: Ints,
+    theirs: Floats,
+) -> Floats:
     """``|d(median hypothesis) − d(reader)|`` of the longest diameter in a slice, (K, L) mm.
 
     The median hypothesis of a label is, of the draws in which the label occurs, the first whose
@@ -52,7 +52,7 @@ def diameter_errors(
     return out
 
 
-def _longest(label_map: NDArray[np.uint8], case: Case, classes: int) -> NDArray[np.float64]:
+def _longest(label_map: Labels, case: Case, classes: int) -> Floats:
     """(C − 1,) mm; what is nowhere has no length to be off by."""
     if case.volume.extent == "unknown":
         return np.full(classes - 1, np.nan)

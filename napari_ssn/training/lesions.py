@@ -10,10 +10,10 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Labels, Mask, Singles
 from napari_ssn.geometry.intensity import some_values, units_of
 from napari_ssn.geometry.orientation import Reorientation, named_directions
 from napari_ssn.geometry.volume import Volume
@@ -32,11 +32,11 @@ class LesionSet(Cases):
     """Volumes of one lesion each, in HU and with axes as `AXES` names them."""
 
     @abstractmethod
-    def hu(self, index: int) -> NDArray[np.float32]:
+    def hu(self, index: int) -> Singles:
         """Hounsfield units of a volume, or of what lies around its lesion, (Z, Y, X)."""
 
     @abstractmethod
-    def masks(self, index: int) -> NDArray[np.uint8]:
+    def masks(self, index: int) -> Labels:
         """What each rater outlined there, (K, Z, Y, X) of 0 and 1."""
 
     def orientation(self, index: int) -> str | None:
@@ -51,11 +51,11 @@ class LesionPart(Subset, LesionSet):
         super().__init__(whole, chosen)
         self._lesions = whole
 
-    def hu(self, index: int) -> NDArray[np.float32]:
+    def hu(self, index: int) -> Singles:
         """As `LesionSet.hu`."""
         return self._lesions.hu(self.chosen[index])
 
-    def masks(self, index: int) -> NDArray[np.uint8]:
+    def masks(self, index: int) -> Labels:
         """As `LesionSet.masks`."""
         return self._lesions.masks(self.chosen[index])
 
@@ -77,7 +77,7 @@ class TurnedSet(LesionSet):
         self.channels, self.labels, self.names = whole.channels, whole.labels, whole.names
         self.patients, self.sha256 = whole.patients, whole.sha256
         self._geometry: list[tuple[tuple[int, ...], tuple[float, ...]]] = []
-        self._pieces: dict[int, tuple[NDArray[np.float32], NDArray[np.uint8]]] = {}
+        self._pieces: dict[int, tuple[Singles, Labels]] = {}
         self._room = _KEPT_BYTES
         for index, name in enumerate(self.names):
             volume = self[index].volume
@@ -98,11 +98,11 @@ class TurnedSet(LesionSet):
         raters = turn.apply(case.raters)
         return Case(case.name, turned, raters, middle_of(raters > 0), case.notes)
 
-    def hu(self, index: int) -> NDArray[np.float32]:
+    def hu(self, index: int) -> Singles:
         """Of what lies around the lesion; padding is air."""
         return self._piece(index)[0]
 
-    def masks(self, index: int) -> NDArray[np.uint8]:
+    def masks(self, index: int) -> Labels:
         """As `LesionSet.masks`."""
         return self._piece(index)[1]
 
@@ -114,7 +114,7 @@ class TurnedSet(LesionSet):
         """Of slices, rows and columns."""
         return self._geometry[index][1]
 
-    def _piece(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    def _piece(self, index: int) -> tuple[Singles, Labels]:
         if index in self._pieces:
             return self._pieces[index]
         case = self[index]
@@ -160,7 +160,7 @@ def lesions_of(cases: Cases, physical: bool = True) -> LesionSet:
     return TurnedSet(cases, physical)
 
 
-def middle_of(masks: NDArray[np.uint8] | NDArray[np.bool_]) -> tuple[int, ...]:
+def middle_of(masks: Labels | Mask) -> tuple[int, ...]:
     """The voxel that is pointed at: the one nearest the middle of what most raters outlined.
 
     Of masks (K, *S); the middle of the grid where all are empty.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.likeness import learn_reference
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.likeness import Likeness
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Floats, Ints
 from napari_ssn.geometry.declared import Weighting
 from napari_ssn.network.likeness import cut_of, feature_names, features_of, size_mm
 from napari_ssn.training.cases import Case, Cases
@@ -54,7 +54,7 @@ def learn_likeness(
         )
     some, others = _spread(len(train)), _spread(len(held))
     total = len(some) + len(others)
-    rows: list[NDArray[np.float64]] = []
+    rows: list[Floats] = []
     sizes: list[tuple[float, ...] | None] = []
     for cases, chosen in ((train, some), (held, others)):
         for index in chosen:
@@ -79,12 +79,12 @@ def learn_likeness(
     )
 
 
-def case_features(card: ModelCard, case: Case) -> NDArray[np.float64]:
+def case_features(card: ModelCard, case: Case) -> Floats:
     """Features of a case as a model is shown it."""
     return features_of(card, case.volume, cut_of(case.volume), case.centre)
 
 
-def _spread(count: int) -> NDArray[np.int64]:
+def _spread(count: int) -> Ints:
     return np.unique(np.linspace(0, count - 1, min(count, _MOST)).round().astype(np.int64))
 
 
@@ -98,5 +98,5 @@ def _ends(
     return [(round(min(axis), 3), round(max(axis), 3)) for axis in zip(*known, strict=True)]
 
 
-def _rounded(values: NDArray[np.float64]) -> list[float]:
+def _rounded(values: Floats) -> list[float]:
     return [float(f"{value:.{_DIGITS}g}") for value in values]

@@ -18,6 +18,7 @@ from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.measures import Range, central_range, label_counts, outlined_range
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Floats, Ints, Labels, Mask, Singles
 from napari_ssn.network.models import Model
 from napari_ssn.training.between import reader_figures
 from napari_ssn.training.calibrating import LEVEL
@@ -32,8 +33,6 @@ _BINS = 15
 # Voxels are in doubt between these probabilities. What raters did must not choose them: of voxels
 # that are chosen because a rater marked them more are marked than any honest probability says.
 _DOUBT = (0.01, 0.99)
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Measurement:
     diameters: Floats
     places: Floats
 
-    def only(self, which: NDArray[np.bool_]) -> Measurement:
+    def only(self, which: Mask) -> Measurement:
         """Of some of the cases, (n,) bool."""
         arrays = {one.name: getattr(self, one.name) for one in fields(self)}
         del arrays["labels"], arrays["values"]
@@ -189,7 +188,7 @@ def check_fits(card: ModelCard, cases: Cases) -> None:
             raise DataError(f"{card.title} has {wanted} {what}, and the data has {there}.")
 
 
-def _placed(dist: LogitDistribution, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+def _placed(dist: LogitDistribution, probability: Singles) -> Singles:
     """Probabilities (C, *S) in the image that a region was cut from; background beyond it."""
     if dist.image_space == dist.space:
         return probability
@@ -202,7 +201,7 @@ def _ends(found: Range | None) -> tuple[float, float, float]:
     return (math.nan,) * 3 if found is None else (found.low, found.median, found.high)
 
 
-def _places(theirs: NDArray[np.int64], counts: NDArray[np.int64]) -> Floats:
+def _places(theirs: Ints, counts: Ints) -> Floats:
     """Where (K, L) sizes of readers lie among (n, L) of hypotheses, empty ones aside; (K, L)."""
     out = np.full(theirs.shape, math.nan)
     for label, column in enumerate(counts.T):
@@ -290,9 +289,7 @@ def _nothing(probability: float, share: float) -> dict[str, float]:
     return {"nothing_agreement": float((probability - 0.5) * (share - 0.5) >= 0)}
 
 
-def _volume_error(
-    median: Floats, theirs: NDArray[np.int64], labels: tuple[str, ...]
-) -> dict[str, float]:
+def _volume_error(median: Floats, theirs: Ints, labels: tuple[str, ...]) -> dict[str, float]:
     """|median − rater's volume| / rater's volume, over raters who marked the label."""
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.where(theirs > 0, np.abs(median - theirs) / theirs, math.nan)
@@ -302,7 +299,7 @@ def _volume_error(
     return _by_label("volume_error", mean, labels)
 
 
-def _reliability(probability: NDArray[np.float32], raters: NDArray[np.uint8]) -> Floats:
+def _reliability(probability: Singles, raters: Labels) -> Floats:
     """Calibration sums per label over all voxels and over those in doubt, (2, L, 3, bins)."""
     out = np.zeros((2, len(probability) - 1, 3, _BINS))
     for label in range(1, len(probability)):

@@ -21,10 +21,10 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.documents.regular import hidden, read_text
 from napari_ssn.errors import DataError, SSNError
+from napari_ssn.geometry.arrays import Labels, Singles
 from napari_ssn.geometry.orientation import letters_of
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import read
@@ -302,7 +302,7 @@ def _check_place(name: str, found: Volume, of: str, image: Volume) -> None:
         raise DataError(f"{name} lies in another place than {of}: their affines differ.")
 
 
-def _label_map(name: str, values: NDArray[np.float32], classes: int) -> NDArray[np.uint8]:
+def _label_map(name: str, values: Singles, classes: int) -> Labels:
     known = np.arange(classes, dtype=np.float32)
     odd = values[~np.isin(values, known)]
     if odd.size:

@@ -8,11 +8,10 @@ the slices and the scanner's intensities. Every view is a function of the seed a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage
 from torch import Tensor
@@ -21,6 +20,7 @@ from torch.utils.data import Dataset
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.closed import Closed
+from napari_ssn.geometry.arrays import Array, Ints, Labels, Mask, Singles
 from napari_ssn.network.intensity import Scale
 from napari_ssn.network.lattice import Line, sample
 from napari_ssn.training.lesions import LesionSet
@@ -59,8 +59,8 @@ class NoduleViews(Closed):
 class _Piece(NamedTuple):
     """What a view is cut from: (Z, Y, X) in HU, (K, Z, Y, X), voxel size in mm, and the point."""
 
-    hu: NDArray[np.float32]
-    masks: NDArray[np.uint8]
+    hu: Singles
+    masks: Labels
     spacing: tuple[float, ...]
     point: tuple[int, ...]
 
@@ -90,7 +90,7 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
         self._voxel_mm = card.voxel_mm
         self._window = card.window_hu
         self._backgrounds = [Scan.of(*one) for one in backgrounds]
-        self._order: dict[int, NDArray[np.int64]] = {}
+        self._order: dict[int, Ints] = {}
 
     def __getitem__(self, key: Key) -> dict[str, Tensor]:
         random = np.random.default_rng([self.seed, key.number])
@@ -213,11 +213,11 @@ class NoduleViewSet(Dataset[dict[str, Tensor]]):
 
 
 def _mirrored(
-    image: NDArray[np.float32],
-    raters: NDArray[np.bool_],
-    valid: NDArray[np.bool_],
+    image: Singles,
+    raters: Mask,
+    valid: Mask,
     random: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+) -> tuple[Singles, Mask, Mask]:
     """One of the sixteen mirror images and quarter turns that leave slices slices.
 
     On a grid of even size the middle voxel does not stay the middle when an axis is turned
@@ -225,8 +225,8 @@ def _mirrored(
     """
     turns = [axis for axis in range(3) if random.random() < 0.5]
     swap = image.shape[1] == image.shape[2] and random.random() < 0.5
-    out: list[NDArray[Any]] = []
-    arrays: tuple[NDArray[Any], ...] = (image, raters, valid)
+    out: list[Array] = []
+    arrays: tuple[Array, ...] = (image, raters, valid)
     for array in arrays:
         lead = array.ndim - 3
         axes = [lead + axis for axis in turns]
@@ -237,16 +237,14 @@ def _mirrored(
     return out[0], out[1], out[2]
 
 
-def _on_nodule(masks: NDArray[np.uint8], random: np.random.Generator) -> tuple[int, ...]:
+def _on_nodule(masks: Labels, random: np.random.Generator) -> tuple[int, ...]:
     """A voxel of what some rater outlined, any of the raters and any of the voxels."""
     drew = np.flatnonzero(masks.any((1, 2, 3)))
     there = np.argwhere(masks[random.choice(drew)])
     return tuple(int(i) for i in there[random.integers(len(there))])
 
 
-def _without(
-    plane: NDArray[np.float32], nodule: NDArray[np.bool_], count: int, random: np.random.Generator
-) -> NDArray[np.float32]:
+def _without(plane: Singles, nodule: Mask, count: int, random: np.random.Generator) -> Singles:
     """Slices like one, with lung from beside it where its nodule is; (count, Y, X).
 
     The piece is moved over from a random side, with a soft edge, so that it is made of the

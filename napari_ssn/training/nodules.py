@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Floats, Ints, Labels, Singles
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.intensity import AIR_HU
 from napari_ssn.training.cases import Case
@@ -51,9 +51,9 @@ class Stack:
 
     patient: int
     nodule: int
-    rows: NDArray[np.int64]
-    gain: NDArray[np.float64]
-    offset: NDArray[np.float64]
+    rows: Ints
+    gain: Floats
+    offset: Floats
     spacing_mm: tuple[float, float, float]
     corner: tuple[float, float, float]
     notes: dict[str, tuple[float, ...]] = field(default_factory=dict)
@@ -88,19 +88,19 @@ class NoduleSet(LesionSet):
         volume = Volume(self.hu(index)[None], self.affine(index))
         return Case(self.names[index], volume, masks, middle_of(masks), self.stacks[index].notes)
 
-    def hu(self, index: int) -> NDArray[np.float32]:
+    def hu(self, index: int) -> Singles:
         """Hounsfield units of a stack, (Z, Y, X); padding is air."""
         one = self.stacks[index]
         stored = self.slices.images[one.rows].astype(np.float32)
         hu = stored * one.gain[:, None, None] + one.offset[:, None, None]
         return np.maximum(hu, AIR_HU).astype(np.float32)
 
-    def masks(self, index: int) -> NDArray[np.uint8]:
+    def masks(self, index: int) -> Labels:
         """What each radiologist outlined, (4, Z, Y, X) of 0 and 1."""
         bits = self.slices.bits[self.stacks[index].rows]
         return np.stack([unpack(plane) for plane in bits], axis=1)
 
-    def affine(self, index: int) -> NDArray[np.float64]:
+    def affine(self, index: int) -> Floats:
         """4×4 to mm (right, anterior, superior); the origin in the plane is the scan's corner."""
         one = self.stacks[index]
         across, down, along = one.spacing_mm

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats, Ints, Labels, Mask, Singles
 from napari_ssn.geometry.orientation import Reorientation, named_directions
 from napari_ssn.geometry.volume import Volume
 
@@ -17,12 +17,12 @@ _TISSUE = (-950.0, -600.0, -100.0, 150.0)
 _CLEAR_MM = 6.0
 
 #: A whole scan in HU, and the middles (n, 3) in mm of the nodules in it.
-Background = tuple[Volume, NDArray[np.float64]]
+Background = tuple[Volume, Floats]
 
 
 def elsewhere_of(
-    hu: NDArray[np.float32],
-    masks: NDArray[np.uint8],
+    hu: Singles,
+    masks: Labels,
     spacing: tuple[float, ...],
     random: np.random.Generator,
 ) -> tuple[int, ...] | None:
@@ -39,9 +39,7 @@ def elsewhere_of(
     return _of_some_tissue(hu, some, random)
 
 
-def _of_some_tissue(
-    hu: NDArray[np.float32], some: NDArray[np.int64], random: np.random.Generator
-) -> tuple[int, ...]:
+def _of_some_tissue(hu: Singles, some: Ints, random: np.random.Generator) -> tuple[int, ...]:
     kinds = np.digitize(hu.reshape(-1)[some], _TISSUE)
     chosen = some[kinds == random.choice(np.unique(kinds))]
     return tuple(int(i) for i in np.unravel_index(random.choice(chosen), hu.shape))
@@ -50,13 +48,11 @@ def _of_some_tissue(
 class Scan:
     """A whole scan in the order of a network's axes, and which of its voxels are no nodule."""
 
-    def __init__(
-        self, hu: NDArray[np.float32], spacing_mm: tuple[float, ...], clear: NDArray[np.bool_]
-    ) -> None:
+    def __init__(self, hu: Singles, spacing_mm: tuple[float, ...], clear: Mask) -> None:
         self.hu, self.spacing_mm, self.clear = hu, spacing_mm, clear
 
     @classmethod
-    def of(cls, volume: Volume, nodules: NDArray[np.float64]) -> Scan:
+    def of(cls, volume: Volume, nodules: Floats) -> Scan:
         """Of a volume, and the middles (n, 3) in mm of the nodules in it."""
         turn = Reorientation.along(volume.affine, named_directions("SPL"))
         hu = np.maximum(turn.apply(volume.data)[0], -1024.0)
@@ -77,7 +73,7 @@ class Scan:
 
     def around(
         self, random: np.random.Generator, size: tuple[int, ...], voxel_mm: tuple[float, ...]
-    ) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+    ) -> tuple[Singles, tuple[int, ...]]:
         """A piece that is large enough for a view around a point on no nodule, and the point."""
         some = random.integers(self.hu.size, size=8192)
         some = some[self.clear.reshape(-1)[some]]

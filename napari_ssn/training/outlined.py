@@ -11,13 +11,13 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core import metrics
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.measures import label_counts
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.apart import share_apart
+from napari_ssn.geometry.arrays import Floats, Ints, Mask
 from napari_ssn.network.models import Model
 from napari_ssn.training.cases import Case, Cases
 from napari_ssn.training.off_nodule import elsewhere_of
@@ -29,11 +29,9 @@ MOVES_MM = (4.0, 8.0)
 # Hypotheses for a median.
 _MEDIAN_OF = 200
 
-Counts = NDArray[np.int64]
-
 
 def outlined_figures(
-    dist: LogitDistribution, case: Case, counts: Counts, samples: int, seed: int
+    dist: LogitDistribution, case: Case, counts: Ints, samples: int, seed: int
 ) -> dict[str, float]:
     """Figures of a case given presence; none where no reader outlined anything.
 
@@ -129,11 +127,11 @@ def _median(dist: LogitDistribution, seed: int) -> float:
     return float(np.median(some)) if len(some) else 0.0
 
 
-def _mean(values: NDArray[np.float64]) -> float:
+def _mean(values: Floats) -> float:
     return float(np.nanmean(values))
 
 
-def groups(cases: Cases) -> dict[str, NDArray[np.bool_]]:
+def groups(cases: Cases) -> dict[str, Mask]:
     """Kinds of cases that figures are given for besides, by name: which cases are of each.
 
     By the number of readers who outlined something, by texture where radiologists noted it, and
@@ -153,7 +151,7 @@ def groups(cases: Cases) -> dict[str, NDArray[np.bool_]]:
                 "diameter": diameter,
             }
         )
-    found: dict[str, NDArray[np.bool_]] = {}
+    found: dict[str, Mask] = {}
     for readers in sorted({row["readers"] for row in rows}):
         found[f"{readers} of {cases.raters} readers"] = np.array(
             [row["readers"] == readers for row in rows]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_ssn.documents.card import Label
+from napari_ssn.geometry.arrays import Ints, Labels, Singles
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, make_folder, replace_file
 from napari_ssn.text.pictures import (
@@ -40,13 +41,11 @@ _MARGIN = 8
 # line of it looks orange.
 _RATERS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2")
 
-Maps = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 _T = TypeVar("_T", bound=np.generic)
 
 
 def worst_cases(
-    model: Model, cases: Cases, worst: NDArray[np.int64], folder: Path, count: int = 3
+    model: Model, cases: Cases, worst: Ints, folder: Path, count: int = 3
 ) -> list[Path]:
     """Write pictures of a model's worst cases, ``worst-1.png`` and so on.
 
@@ -91,10 +90,10 @@ class _Scene:
         slice: number of the slice and how many there are; None for a 2D image.
     """
 
-    image: NDArray[np.float32]
-    raters: Maps
-    mean: Maps
-    hypotheses: Maps
+    image: Singles
+    raters: Labels
+    mean: Labels
+    hypotheses: Labels
     spacing: tuple[float, float]
     known: bool
     slice: tuple[int, int] | None
@@ -108,7 +107,7 @@ class _Scene:
 def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
     """Run the model on a case and choose what to show of both."""
     dist = model.segment(case.volume, case.centre)
-    image: NDArray[np.float32] = case.volume.data[0]
+    image: Singles = case.volume.data[0]
     raters = case.raters
     mean = dist.placed(dist.label_map())
     hypotheses = dist.placed(dist.sample(HYPOTHESES, seed=0))
@@ -149,7 +148,7 @@ def _axial(volume: Volume) -> int:
     return int(np.abs(volume.affine[2, :3]).argmax()) if volume.oriented else 2
 
 
-def _slice(raters: Maps, mean: Maps) -> int:
+def _slice(raters: Labels, mean: Labels) -> int:
     """Where along the last axis the raters marked most, or the model if they marked nothing."""
     for maps in (raters, mean[None]):
         sizes = np.count_nonzero(maps, (0, 1, 2))
@@ -188,7 +187,7 @@ def _upright(volume: Volume, plane: Sequence[int] = (0, 1)) -> _Turn:
     return _Turn(swap, tuple(axis - 2 for axis in range(2) if rising[axis]))
 
 
-def _rater_lines(raters: Maps, labels: Sequence[Label]) -> list[Line]:
+def _rater_lines(raters: Labels, labels: Sequence[Label]) -> list[Line]:
     """A colour per rater for a single label; otherwise a colour per label."""
     if len(labels) > 1:
         return [line for rater in raters for line in label_lines(rater, labels, 1.5)]
@@ -255,5 +254,5 @@ def _model_caption(scene: _Scene) -> str:
     return f"{text} ({empty} empty)" if empty else text
 
 
-def _empty(maps: Maps) -> int:
+def _empty(maps: Labels) -> int:
     return int((~maps.any((1, 2))).sum())

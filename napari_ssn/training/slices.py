@@ -21,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Bytes, Floats, Labels, Pixels
 from napari_ssn.io.archive import open_zip, unzipping
 from napari_ssn.io.picture import BROKEN
 from napari_ssn.training.cases import Case, Cases, plain_volume
@@ -40,11 +41,11 @@ class SliceSet(Cases):
     """
 
     name: str
-    images: NDArray[np.uint8]
-    bits: NDArray[np.uint8]
+    images: Pixels
+    bits: Bytes
     names: tuple[str, ...]
     patients: NDArray[np.generic]
-    spacings_mm: NDArray[np.float64]
+    spacings_mm: Floats
     sha256: str
     channels: tuple[str, ...] = ("CT",)
     labels: tuple[str, ...] = ("background", "nodule")
@@ -63,7 +64,7 @@ class SliceSet(Cases):
         return tuple(float(s) for s in self.spacings_mm[index, 1:])
 
 
-def unpack(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def unpack(bits: Bytes) -> Labels:
     """Split a bit mask (Y, X) into one 0/1 map per rater, (4, Y, X)."""
     shifts = np.arange(RATERS, dtype=np.uint8)[:, None, None]
     return (bits[None] >> shifts) & np.uint8(1)
@@ -96,7 +97,7 @@ class _Source:
                 return stream.read()
 
 
-def _decode_png(name: str, content: bytes) -> NDArray[np.uint8]:
+def _decode_png(name: str, content: bytes) -> Pixels:
     try:
         with Image.open(io.BytesIO(content)) as image:
             if image.mode != "L":
@@ -163,8 +164,8 @@ def load_slices(path: str | Path) -> SliceSet:
     if unlisted := sorted(stems["image"] - table.keys()):
         raise DataError(f"slices.csv does not list {unlisted[0]} ({len(unlisted)} such).")
     names = tuple(sorted(stems["image"]))
-    images: list[NDArray[np.uint8]] = []
-    raters: list[NDArray[np.uint8]] = []
+    images: list[Pixels] = []
+    raters: list[Bytes] = []
     patients, spacing = [], []
     for name in names:
         pair = []

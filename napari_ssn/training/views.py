@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.closed import Closed
+from napari_ssn.geometry.arrays import Array, Ints, Labels
 from napari_ssn.network.frame import frame_of
 from napari_ssn.network.intensity import normalise
 from napari_ssn.network.tiles import window_around
@@ -72,7 +72,7 @@ class ViewSet(Dataset[dict[str, Tensor]]):
         self.card = card
         self.views = views
         self.seed = seed
-        self._order: dict[int, NDArray[np.int64]] = {}
+        self._order: dict[int, Ints] = {}
         self._pipes: dict[tuple[int, ...], Any] = {}
         # Once here, and not in each of the processes that divide to make views: it takes a second.
         _monai()
@@ -101,9 +101,7 @@ class ViewSet(Dataset[dict[str, Tensor]]):
             seen = pipe(parts)
         return {"image": seen["image"], "raters": seen["raters"].to(torch.uint8)}
 
-    def _even_raters(
-        self, raters: NDArray[np.uint8], random: np.random.Generator
-    ) -> NDArray[np.uint8]:
+    def _even_raters(self, raters: Labels, random: np.random.Generator) -> Labels:
         """As many label maps as the case with most raters has: a batch needs one shape."""
         have, want = len(raters), self.cases.raters
         if have == want:
@@ -113,7 +111,7 @@ class ViewSet(Dataset[dict[str, Tensor]]):
         return raters[order[np.arange(want) % have]]
 
     def _middle(
-        self, raters: NDArray[np.uint8], size: tuple[int, ...], random: np.random.Generator
+        self, raters: Labels, size: tuple[int, ...], random: np.random.Generator
     ) -> tuple[int, ...]:
         space = raters.shape[1:]
         if random.random() < self.views.foreground:
@@ -135,7 +133,7 @@ class ViewSet(Dataset[dict[str, Tensor]]):
         return self._pipes[size]
 
 
-def epoch_case(orders: dict[int, NDArray[np.int64]], seed: int, number: int, cases: int) -> int:
+def epoch_case(orders: dict[int, Ints], seed: int, number: int, cases: int) -> int:
     """Case of a view: each epoch visits every case once, in an order of its own.
 
     ``orders`` keeps the order of the last epoch that was asked for.
@@ -148,9 +146,7 @@ def epoch_case(orders: dict[int, NDArray[np.int64]], seed: int, number: int, cas
     return int(orders[epoch][place])
 
 
-def _cut(
-    array: NDArray[Any], middle: tuple[int, ...], size: tuple[int, ...], mode: Any
-) -> NDArray[Any]:
+def _cut(array: Array, middle: tuple[int, ...], size: tuple[int, ...], mode: Any) -> Array:
     """A box of (channels, *S) around a voxel, padded where it overhangs."""
     window = window_around(middle, size, array.shape[1:])
     inside = array[(slice(None), *window.inside)]
