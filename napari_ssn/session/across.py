@@ -9,6 +9,7 @@ from napari_ssn.errors import Cancel
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import jobs
 from napari_ssn.session.derived import Derived
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Diameters = Derived[tuple[Prediction, Choice], tuple[Diameter, ...]]
 
 
-class Across:
+class Across(SessionPart):
     """Keeps the diameters in step with the hypothesis on show; a slider that is held waits.
 
     Attributes:
@@ -36,21 +37,20 @@ class Across:
     def __init__(self, runner: Runner, walk: Walk, failed: Callable[[str], None]) -> None:
         self.found: Diameters = Derived(runner, "across", self._measured, failed)
         self._walk = walk
-        self._result: Prediction | None = None
         self._lesions: Lesions | None = None
         walk.moved.connect(self._measure)
 
     def begin(self, result: Prediction) -> None:
         """A new result, or another spread of it: nothing of it is measured yet."""
-        self._result = result
+        super().begin(result)
         self.found.forget()
 
     def leave(self) -> Any:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         return self.found.leave()
 
     def resume(self, left: Any) -> None:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         self.found.resume(left)
 
     @property
@@ -58,11 +58,6 @@ class Across:
         """Of each label but the background; None while it is being measured."""
         known = self.found.key == (self._result, self._walk.choice)
         return self.found.value if known else None
-
-    def close(self) -> None:
-        """Let go of the result and of who listens."""
-        self._result = self._lesions = None
-        self.found.close()
 
     def _measure(self) -> None:
         if self._result is not None and not self._walk.held:

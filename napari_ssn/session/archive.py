@@ -13,6 +13,7 @@ from napari_ssn.documents.servers import Server
 from napari_ssn.errors import Cancel, SSNError
 from napari_ssn.io.dicom import web
 from napari_ssn.later import door
+from napari_ssn.session.part import silence
 from napari_ssn.session.records import Step
 from napari_ssn.session.runner import Runner
 from napari_ssn.text.archive import found_line, secret_line, sent_line
@@ -179,8 +180,7 @@ class Archive:
         """Stop, and let go of who listens."""
         self._stop()
         self._runner.close()
-        for signal in (self.changed, self.opened):
-            signal.disconnect()
+        silence(self)
 
     def _ask(
         self,

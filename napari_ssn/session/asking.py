@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.core import given
 from napari_ssn.errors import Cancel, GeometryError
 from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.session.derived import Derived
-from napari_ssn.session.runner import Runner
-from napari_ssn.session.walk import Walk
+from napari_ssn.session.steering import Means, Steering
 from napari_ssn.text.asking import ASK_AGAIN, SO_ALREADY, answer_line
 
 if TYPE_CHECKING:
@@ -42,7 +38,7 @@ def _find(asked: _Asked, cancel: Cancel) -> Answer:
     )
 
 
-class Asking:
+class Asking(Steering):
     """Puts questions to the hypotheses, and keeps to those that answer with yes.
 
     The conditions are part of the walk's choice, so that undo and redo, a kept hypothesis and a
@@ -51,41 +47,21 @@ class Asking:
 
     Attributes:
         changed: signal: another answer, another voxel asked about, or other conditions.
-        aiming: label that the next click asks about; None while clicks ask nothing.
-
-    Args:
-        runner: finds the answers.
-        walk: holds the conditions.
-        hindered: says why nothing can be asked at the moment, in one sentence; None if it can.
-        tell: is told what a person should know, in one sentence, and whether it is an error.
+        label: that the next click asks about; None while clicks ask nothing.
     """
 
-    changed = Signal()
-
-    def __init__(
-        self,
-        runner: Runner,
-        walk: Walk,
-        hindered: Callable[[], str | None],
-        tell: Callable[[str, bool], None],
-    ) -> None:
-        self._answer: Derived[_Asked, Answer] = Derived(runner, "ask", _find, self._failed)
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._answer: Derived[_Asked, Answer] = Derived(means.runner, "ask", _find, self._failed)
         self._answer.changed.connect(self.changed.emit)
-        self.aiming: int | None = None
-        self._runner, self._walk = runner, walk
-        self._hindered, self._tell = hindered, tell
-        self._result: Prediction | None = None
         self._seen: tuple[tuple[Point, ...], tuple[Question, ...]] = ((), ())
-        walk.moved.connect(self._follow)
 
     def begin(self, result: Prediction) -> None:
         """A new result: nobody has asked anything of it."""
-        self._result, self._seen, self.aiming = result, ((), ()), None
-        self._forget()
+        super().begin(result)
+        self._seen = ((), ())
+        self._answer.forget()
         self.changed.emit()
-
-    #: The same run with another spread is another result here.
-    renew = begin
 
     @property
     def question(self) -> Question | None:
@@ -102,11 +78,6 @@ class Asking:
     def only(self) -> tuple[Question, ...]:
         """What is so in all hypotheses that are gone on with."""
         return self._walk.choice.only
-
-    @property
-    def usable(self) -> bool:
-        """Whether anything can be asked."""
-        return self._result is not None and self._hindered() is None
 
     @property
     def words(self) -> tuple[str, bool]:
@@ -139,11 +110,8 @@ class Asking:
 
     def ask(self, question: Question) -> None:
         """Find out how likely something is, given all that was said so far."""
-        result, hindered = self._result, self._hindered()
+        result = self._ready()
         if result is None:
-            return
-        if hindered is not None:
-            self._tell(hindered, True)
             return
         if question in self.only:
             self._tell(SO_ALREADY, False)
@@ -186,24 +154,18 @@ class Asking:
     def aim(self, label: int) -> None:
         """From now on a click asks whether a label reaches its voxel."""
         if self.usable:
-            self.aiming = label
-            self.changed.emit()
-
-    def stop(self) -> None:
-        """Clicks ask nothing any more."""
-        if self.aiming is not None:
-            self.aiming = None
+            self.label = label
             self.changed.emit()
 
     def drop(self) -> None:
         """Ask nothing any more; a question that is being answered is dropped."""
-        self.aiming = None
-        self._forget()
+        self.label = None
+        self._answer.forget()
         self.changed.emit()
 
     def ask_at(self, index: tuple[int, ...]) -> None:
         """Ask whether the label aimed with reaches a voxel of the source's grid, and stop."""
-        label = self.aiming
+        label = self.label
         if label is not None:
             self.stop()
             self.ask(Question("reaches", label, index=index))
@@ -212,7 +174,7 @@ class Asking:
 
     def _failed(self, text: str) -> None:
         self._answer.forget()
-        self._tell(text, True)
+        super()._failed(text)
         self.changed.emit()
 
     def _holds(self, question: Question) -> bool:
@@ -239,21 +201,7 @@ class Asking:
             return
         points, only = self._seen
         self._seen = choice.points, choice.only
-        self._forget()
+        self._answer.forget()
         if only and choice.points != points and not choice.only:
             self._tell(ASK_AGAIN, False)
         self.changed.emit()
-
-    def _forget(self) -> None:
-        self._answer.forget()
-
-    def refresh(self) -> None:
-        """The session's state changed: whether one can ask may have."""
-        if self.aiming is not None and not self.usable:
-            self.stop()
-
-    def close(self) -> None:
-        """Let go of the result and of who listens."""
-        self._result, self.aiming = None, None
-        self._forget()
-        self.changed.disconnect()

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from psygnal import Signal
+
 from napari_ssn import prediction
 from napari_ssn.errors import Cancel
 from napari_ssn.session.derived import Derived
+from napari_ssn.session.part import silence
 from napari_ssn.session.results import Entry, Results
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.sides import Side
@@ -42,30 +45,28 @@ class Beside:
     Or by a rigid registration around these places, where somebody wants that.
 
     Attributes:
+        went: signal: a place of a result is to be shown.
         wanted: whether they are to be laid on each other by a registration.
 
     Args:
         runner: lays them on each other.
         sides: the two scans.
         results: says which result is on show.
-        show: shows a result.
-        look: shows a voxel of it.
         placed: is called when another place was set.
         tell: is told, in one sentence, what went wrong; an empty one for nothing any more.
     """
+
+    went = Signal(Entry, tuple)
 
     def __init__(
         self,
         runner: Runner,
         sides: tuple[Side, Side],
         results: Results,
-        show: Callable[[Entry], None],
-        look: Callable[[tuple[int, ...], bool], None],
         placed: Callable[[], None],
         tell: _Tell,
     ) -> None:
         self._sides, self._results = sides, results
-        self._show, self._look = show, look
         self._placed, self._tell = placed, tell
         # Places that somebody has set, by results.
         self._set: dict[tuple[object, ...], tuple[int, ...]] = {}
@@ -160,6 +161,7 @@ class Beside:
     def close(self) -> None:
         """Let go of everything."""
         self._laid.close()
+        silence(self)
 
     def link(self, voxel: tuple[int, ...] | None) -> None:
         """A voxel of the one on show lies on the place of the other from now on."""
@@ -196,5 +198,4 @@ class Beside:
             self._tell(OUTSIDE_OTHER, True)
             return
         self._tell("")
-        self._show(there.entry)
-        self._look(place, True)
+        self.went.emit(there.entry, place)

@@ -11,6 +11,7 @@ from napari_ssn import prediction
 from napari_ssn.errors import Cancel
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session.derived import Derived
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Pair = tuple[Prediction, Choice, Choice]
 
 
-class Comparing:
+class Comparing(SessionPart):
     """Keeps a comparison up to date while the user walks on.
 
     Attributes:
@@ -42,7 +43,6 @@ class Comparing:
         self._found: Derived[Pair, Comparison] = Derived(runner, "compare", self._compare, failed)
         self._found.changed.connect(self.changed.emit)
         self._walk = walk
-        self._result: Prediction | None = None
         walk.moved.connect(self._measure)
 
     @property
@@ -52,11 +52,8 @@ class Comparing:
 
     def begin(self, result: Prediction) -> None:
         """A new result: nothing of it is compared yet."""
-        self._result = result
+        super().begin(result)
         self.compare_with(None)
-
-    #: The same run with another spread is another result here.
-    renew = begin
 
     def compare_with(self, other: Choice | None) -> None:
         """Compare what is on show with another hypothesis from now on, or with none."""
@@ -64,12 +61,6 @@ class Comparing:
         self._found.forget()
         self._measure()
         self.changed.emit()
-
-    def close(self) -> None:
-        """Let go of the result and of who listens."""
-        self.other = self._result = None
-        self._found.close()
-        self.changed.disconnect()
 
     def _measure(self) -> None:
         if self._result is not None and self.other is not None:

@@ -12,6 +12,7 @@ from napari_ssn import prediction
 from napari_ssn.prediction.choice import Choice, Point, Question
 from napari_ssn.session import jobs
 from napari_ssn.session.history import Deed
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.records import Decoded
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
@@ -43,7 +44,7 @@ class _Batch:
     layers: list[Laid] = field(default_factory=list)
 
 
-class Copies:
+class Copies(SessionPart):
     """Decodes whole hypotheses, one after the other.
 
     Attributes:
@@ -80,7 +81,6 @@ class Copies:
         self._stale = stale
         self._changed = changed
         self._failed = failed
-        self._result: Prediction | None = None
         self._queue: list[tuple[Choice, _Batch]] = []
         # What is to be kept and is no layer yet; the first is being decoded.
         self._keeping: list[Choice] = []
@@ -89,7 +89,8 @@ class Copies:
 
     def begin(self, result: Prediction) -> None:
         """Copy from a new result; what was asked of the one before is dropped."""
-        self._result, self._batch = result, None
+        super().begin(result)
+        self._batch = None
         self._queue.clear()
         self._keeping.clear()
         self._added.clear()
@@ -97,15 +98,12 @@ class Copies:
         self._runner.cancel("decode")
         self._runner.cancel("keep")
 
-    #: The same run with another spread is another result here.
-    renew = begin
-
     def leave(self) -> Any:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         return frozenset(self.kept), dict(self._added), self.keeping
 
     def resume(self, left: Any) -> None:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         kept, added, keeping = left
         self.kept, self._added = set(kept), dict(added)
         for choice in keeping:
@@ -219,9 +217,8 @@ class Copies:
         """Let go of the result and of who listens."""
         self._queue.clear()
         self._keeping.clear()
-        self._result = self._batch = None
         self.take, self.bring = (lambda laid: None), (lambda laid: None)
-        self.made.disconnect()
+        super().close()
 
     def _decode_next(self) -> None:
         if self._stale():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_ssn.prediction.choice import Choice
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.walk import Walk
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _STEPS = (0.5, 1.0, 2.0)
 
 
-class Effect:
+class Effect(SessionPart):
     """Hypotheses on the way along a direction, while somebody asks.
 
     Attributes:
@@ -38,6 +39,9 @@ class Effect:
     def begin(self, result: Prediction) -> None:
         """A new result: nobody has asked about it yet."""
         self.hide()
+
+    def renew(self, result: Prediction) -> None:
+        """Somebody looks on, at where the border would run now."""
 
     def show(self, direction: int) -> None:
         """Show what walking a direction changes."""
@@ -61,8 +65,3 @@ class Effect:
         low, high = self._walk.here.ends(self.direction)
         down = tuple(replace(start, sigma=max(low, -step)) for step in _STEPS)
         return down, tuple(replace(start, sigma=min(high, step)) for step in _STEPS)
-
-    def close(self) -> None:
-        """Let go of who listens."""
-        self.direction = None
-        self.changed.disconnect()

@@ -10,6 +10,7 @@ from napari_ssn import prediction
 from napari_ssn.errors import Cancel
 from napari_ssn.io.dicom.series import told_of
 from napari_ssn.prediction.shown import Exported, Part, Shown, series_of
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.runner import Runner, own
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
 
-class Files:
+class Files(SessionPart):
     """Exports hypotheses and probabilities, the table of volumes and the report.
 
     Attributes:
@@ -49,21 +50,18 @@ class Files:
         self._walk, self._summary = walk, summary
         self._hindered = hindered
         self._began, self._ended = began, ended
-        self._result: Prediction | None = None
 
     def begin(self, result: Prediction) -> None:
         """A new result, of which nothing was written."""
-        self._result, self.exported = result, None
-
-    #: The same run with another spread is another result here.
-    renew = begin
+        super().begin(result)
+        self.exported = None
 
     def leave(self) -> Any:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         return self.exported
 
     def resume(self, left: Any) -> None:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         self.exported = left
 
     @property
@@ -127,10 +125,6 @@ class Files:
                 shown, path, overwrite, deidentified
             )
         )
-
-    def close(self) -> None:
-        """Let go of the result."""
-        self._result = None
 
     def _write(self, job: Callable[[Shown, Cancel], Exported]) -> None:
         if self._result is None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import Cancel
-from napari_ssn.session.runner import Runner
-from napari_ssn.session.walk import Walk
+from napari_ssn.session.steering import Means, Steering
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
     from napari_ssn.session.reading import Made
 
 
-class Fitting:
+class Fitting(Steering):
     """Finds the hypothesis nearest to a drawing, shows it, and says how far they agree.
 
     The drawing is part of the walk's choice, so that undo and redo, a kept hypothesis and a sidecar
@@ -32,49 +29,30 @@ class Fitting:
     Attributes:
         changed: signal: another fitting is on show, or none any more; or one is being looked for.
         busy: whether one is being looked for.
-
-    Args:
-        runner: looks for it.
-        walk: takes it.
-        hindered: says why nothing can be fitted at the moment, in one sentence; None if it can.
-        tell: is told what a person should know, in one sentence, and whether it is an error.
     """
 
-    changed = Signal()
-
-    def __init__(
-        self,
-        runner: Runner,
-        walk: Walk,
-        hindered: Callable[[], str | None],
-        tell: Callable[[str, bool], None],
-    ) -> None:
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
         self.busy = False
-        self._runner, self._walk = runner, walk
-        self._hindered, self._tell = hindered, tell
-        self._result: Prediction | None = None
         # By their drawings: undo comes back to one.
         self._found: dict[Any, Found] = {}
         self._seen: Found | None = None
-        walk.moved.connect(self._follow)
 
     def begin(self, result: Prediction) -> None:
         """A new result: nothing is fitted to it."""
-        self._result, self._seen = result, None
+        super().begin(result)
+        self._seen = None
         self._found.clear()
         self._runner.cancel("fit")
         self.busy = False
         self.changed.emit()
 
-    #: The same run with another spread has other nearest hypotheses.
-    renew = begin
-
     def leave(self) -> Any:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         return dict(self._found)
 
     def resume(self, left: Any) -> None:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         self._found = dict(left)
 
     @property
@@ -91,11 +69,6 @@ class Fitting:
             return [], False
         return prediction.drawing.words_of(found, result)
 
-    @property
-    def usable(self) -> bool:
-        """Whether anything can be fitted."""
-        return self._result is not None and self._hindered() is None
-
     def fit(
         self,
         values: NDArray[np.generic],
@@ -110,11 +83,8 @@ class Fitting:
                 whatever comes of it; None where somebody drew them.
             told: content of the sidecar that they were opened with, whose people are told too.
         """
-        result, hindered = self._result, self._hindered()
+        result = self._ready()
         if result is None:
-            return
-        if hindered is not None:
-            self._tell(hindered, True)
             return
         points = self._walk.choice.points
         self.busy = True
@@ -141,7 +111,7 @@ class Fitting:
 
     def _failed(self, text: str) -> None:
         self.busy = False
-        self._tell(text, True)
+        super()._failed(text)
         self.changed.emit()
 
     def _follow(self) -> None:
@@ -152,9 +122,9 @@ class Fitting:
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = self._seen = None
+        super().close()
+        self._seen = None
         self._found.clear()
-        self.changed.disconnect()
 
 
 def _of_people(found: Found, made: Made, drawn: NDArray[np.uint8], result: Prediction) -> Found:

@@ -18,6 +18,7 @@ from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.prediction.shown import series_of
 from napari_ssn.session.beside import Beside
 from napari_ssn.session.derived import Derived
+from napari_ssn.session.part import silence
 from napari_ssn.session.results import Entry, Results
 from napari_ssn.session.runner import Runner, own
 from napari_ssn.session.sides import Given, Side, follow
@@ -67,8 +68,6 @@ class FollowUp:
         summary: ranges of that, which are not counted twice.
         results: to choose from.
         count: says how many hypotheses are behind a range.
-        show: shows a result.
-        look: shows a voxel of it.
     """
 
     changed = Signal()
@@ -80,8 +79,6 @@ class FollowUp:
         summary: Summary,
         results: Results,
         count: Callable[[], int],
-        show: Callable[[Entry], None],
-        look: Callable[[tuple[int, ...], bool], None],
     ) -> None:
         self._runner, self._walk, self._summary = runner, walk, summary
         self._results, self._count = results, count
@@ -93,7 +90,7 @@ class FollowUp:
         self.growth: Growth | None = None
         self.problem, self.note = "", ("", False)
         self.attended = False
-        self.beside = Beside(runner, self.sides, results, show, look, self.refresh, self._tell)
+        self.beside = Beside(runner, self.sides, results, self.refresh, self._tell)
         # Dates that somebody has typed, by images.
         self._typed: dict[str, str] = {}
         for side in self.sides:
@@ -339,7 +336,7 @@ class FollowUp:
             side.found.close()
         self.beside.close()
         self.growth = None
-        self.changed.disconnect()
+        silence(self)
 
 
 def _comparable(earlier: Entry, later: Entry) -> bool:

@@ -103,9 +103,9 @@ class History:
         self._after.clear()
 
     def leave(self) -> Any:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         return tuple(self._before), tuple(self._after)
 
     def resume(self, left: Any) -> None:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         self._before, self._after = map(list, left)

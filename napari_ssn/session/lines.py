@@ -14,6 +14,7 @@ from napari_ssn import prediction
 from napari_ssn.errors import DataError, ServerError
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session.overview import Overviews
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.records import Plane
 from napari_ssn.session.walk import Walk
 
@@ -39,7 +40,7 @@ def keep(known: dict[_Key, _Value], key: _Key, value: _Value, most: int) -> None
         del known[next(iter(known))]
 
 
-class Borders:
+class Borders(SessionPart):
     """Finds lines of the present result; what is asked for at every move is kept.
 
     Args:
@@ -49,19 +50,15 @@ class Borders:
 
     def __init__(self, walk: Walk, overviews: Overviews) -> None:
         self._walk, self._overviews = walk, overviews
-        self._result: Prediction | None = None
         self._shares: dict[Plane, tuple[Overview, tuple[Lines, ...]]] = {}
         # Fields of the hypothesis on show, and of the one that the slider was taken hold of at.
         self._kept: dict[tuple[str, Plane], tuple[Choice, _Fields]] = {}
 
     def begin(self, result: Prediction) -> None:
         """Find those of a new result."""
-        self._result = result
+        super().begin(result)
         self._shares.clear()
         self._kept.clear()
-
-    #: The same run with another spread is another result here.
-    renew = begin
 
     def of_walk(self, plane: Plane) -> dict[int, Lines]:
         """Of the hypothesis on show, by the label that they go around."""
@@ -124,8 +121,8 @@ class Borders:
         return kept[1]
 
     def close(self) -> None:
-        """Let go of the result."""
-        self._result = None
+        """Let go of the result, and of what was drawn of it."""
+        super().close()
         self._shares.clear()
         self._kept.clear()
 

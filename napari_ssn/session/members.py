@@ -15,6 +15,7 @@ from napari_ssn import prediction
 from napari_ssn.io.formats import DICOM_SUFFIX, patterns
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session.history import UNDO_STEPS, Deed
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.records import Chosen
 from napari_ssn.session.walk import Walk
 from napari_ssn.text.ensembles import NOT_AT_HAND, TOO_FEW
@@ -64,30 +65,25 @@ def _nothing() -> None:
     """The run that follows has steps of its own."""
 
 
-class MemberList:
+class MemberList(SessionPart):
     """Lists the members of a result, and makes it anew without some of them.
 
     Attributes:
         changed: signal: other members, or another one is left out.
+        again: signal: a run with those members, but without some numbers, is wanted.
         rows: one for each that was chosen; none where the result is a model's.
 
     Args:
         walk: shows one.
-        again: runs again, with those members and without some.
         tell: is told, in one sentence, what cannot be done.
     """
 
     changed = Signal()
+    again = Signal(Chosen, frozenset)
 
-    def __init__(
-        self,
-        walk: Walk,
-        again: Callable[[Chosen, frozenset[int]], None],
-        tell: Callable[[str, bool], None],
-    ) -> None:
+    def __init__(self, walk: Walk, tell: Callable[[str, bool], None]) -> None:
         self.rows: tuple[Row, ...] = ()
-        self._walk, self._again, self._tell = walk, again, tell
-        self._result: Prediction | None = None
+        self._walk, self._tell = walk, tell
         # Of the run under way, and of the one that is about to begin the way back and on.
         self._running: _From | None = None
         self._steps: tuple[_Sets, _Sets] = ((), ())
@@ -145,10 +141,10 @@ class MemberList:
     def _go(self, chosen: Chosen, left_out: frozenset[int], before: _Sets, after: _Sets) -> None:
         """Run again with others left out, from where undo and redo lead to more such runs."""
         self._steps = (before[-UNDO_STEPS:], after[-UNDO_STEPS:])
-        self._again(chosen, left_out)
+        self.again.emit(chosen, left_out)
 
     def renew(self, result: Prediction) -> None:
-        """The same run with another spread."""
+        """The same run with another spread has the same members."""
         self._result = result
 
     def choice(self, number: int) -> Choice | None:
@@ -181,6 +177,6 @@ class MemberList:
     def close(self) -> None:
         """Let go of the result and of who listens."""
         self.rows = ()
-        self._result = self._running = self._shown = None
+        self._running = self._shown = None
         self._known.clear()
-        self.changed.disconnect()
+        super().close()

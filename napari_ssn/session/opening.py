@@ -15,6 +15,7 @@ from napari_ssn.errors import Cancel
 from napari_ssn.io.asking import Ask, Several
 from napari_ssn.io.steps import Step as StepTold
 from napari_ssn.later import door
+from napari_ssn.session.part import silence
 from napari_ssn.session.query import Query
 from napari_ssn.session.records import Step
 from napari_ssn.session.runner import Runner
@@ -100,8 +101,7 @@ class Opening:
         """Stop, and let go of who listens."""
         self._left.clear()
         self._runner.close()
-        for signal in (self.changed, self.opened, self.foreign, self.asked):
-            signal.disconnect()
+        silence(self)
 
     def _next(self) -> None:
         if not self._left:

@@ -12,6 +12,7 @@ from napari_ssn import prediction
 from napari_ssn.errors import Cancel
 from napari_ssn.prediction.wish import KINDS, SEED, Kind, Wish
 from napari_ssn.session.derived import Derived
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.runner import Runner
 from napari_ssn.text.overview import shares
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Wished = tuple[Prediction, Wish]
 
 
-class Overviews:
+class Overviews(SessionPart):
     """Makes the pictures that somebody wants to see, and keeps them in step with the points.
 
     Attributes:
@@ -44,7 +45,6 @@ class Overviews:
         self.wanted: frozenset[Kind] = frozenset()
         self.label: int | None = None
         self._walk, self._failed = walk, failed
-        self._result: Prediction | None = None
         self._labels: tuple[str, ...] = ()
         self._found: dict[Kind, Derived[Wished, Overview]] = {
             kind: Derived(runner, kind, _made, partial(self._not_made, kind)) for kind in KINDS
@@ -55,22 +55,19 @@ class Overviews:
 
     def begin(self, result: Prediction) -> None:
         """Nothing is known of a new result; `make` begins to find out."""
-        self._result = None
-        self._forget()
+        for one in self._found.values():
+            one.forget()
         if result.labels != self._labels:
             # Of another model the same number is another label.
             self._labels, self.label = result.labels, None
-        self._result = result
-
-    #: The same run with another spread is another result here.
-    renew = begin
+        super().begin(result)
 
     def leave(self) -> Any:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         return self.label, {kind: found.leave() for kind, found in self._found.items()}
 
     def resume(self, left: Any) -> None:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         self.label, known = left
         for kind in self.wanted:
             self._found[kind].resume(known[kind])
@@ -137,16 +134,11 @@ class Overviews:
         self.changed.emit()
         self._failed(text)
 
-    def _forget(self) -> None:
-        for one in self._found.values():
-            one.forget()
-
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = None
+        super().close()
         for one in self._found.values():
             one.close()
-        self.changed.disconnect()
 
 
 def _made(wished: Wished, cancel: Cancel) -> Overview:

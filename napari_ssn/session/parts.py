@@ -19,6 +19,7 @@ from napari_ssn.session.follow import FollowUp
 from napari_ssn.session.lines import Borders
 from napari_ssn.session.members import MemberList
 from napari_ssn.session.overview import Overviews
+from napari_ssn.session.part import SessionPart, silence
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.reading import ReadersRoom
@@ -26,12 +27,10 @@ from napari_ssn.session.records import Plane, Preview, Settings, State
 from napari_ssn.session.results import Results
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.running import Running
-from napari_ssn.session.runs import Runs
 from napari_ssn.session.setup import Setup
 from napari_ssn.session.shells import Shells
-from napari_ssn.session.showing import Showing
 from napari_ssn.session.sidecars import Sidecars
-from napari_ssn.session.stage import Stage
+from napari_ssn.session.steering import Means
 from napari_ssn.session.study import Studies
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.telling import Beside, Note, Teller
@@ -68,6 +67,10 @@ class Parts:
         self, runner: Runner, settings: Settings | None = None, model_folders: tuple[Path, ...] = ()
     ) -> None:
         self.settings = settings or Settings()
+        #: The one on show; None before the first.
+        self.result: Prediction | None = None
+        #: That its run took.
+        self.seconds = 0.0
         self._teller = Teller(self.changed.emit)
         failed = self._teller.failed
         self.setup = Setup()
@@ -85,9 +88,10 @@ class Parts:
         self.overviews = Overviews(runner, self.walk, failed)
         self.borders = Borders(self.walk, self.overviews)
         self.shells = Shells(runner, self.overviews, failed)
-        self.pointing = Pointing(runner, self.walk, self.places, self._hindered, self.tell)
-        self.asking = Asking(runner, self.walk, self._hindered, self.tell)
-        self.fitting = Fitting(runner, self.walk, self._hindered, self.tell)
+        means = Means(runner, self.walk, self._hindered, self.tell)
+        self.pointing = Pointing(means, self.places)
+        self.asking = Asking(means)
+        self.fitting = Fitting(means)
         self.readers = ReadersRoom(runner, self.tell)
         self.changed.connect(self.pointing.refresh)
         self.changed.connect(self.asking.refresh)
@@ -98,23 +102,18 @@ class Parts:
             runner, self.walk, self.summary, self._unwritable, self._writing, self._wrote
         )
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, failed)
-        self.members = MemberList(
-            self.walk, lambda *which: self.runs.begin_members(*which), self.tell
-        )
-        #: Of all images and places; those that are not on show wait as they were left.
-        self.results = Results(
-            self.walk,
-            (self.summary, self.overviews, self.places, self.fitting, self.copies, self.files),
-        )
+        self.members = MemberList(self.walk, self.tell)
         # All that know something of the result on show. Walk and borders first: while the others
         # begin, lines are drawn of these, and are kept as the result's.
-        self._parts = (
+        self._parts: tuple[SessionPart, ...] = (
+            self.effect,
             self.walk,
             self.borders,
             self.shells,
             self.comparing,
             self.summary,
             self.overviews,
+            self.places,
             self.pointing,
             self.fitting,
             self.readers,
@@ -123,55 +122,19 @@ class Parts:
             self.files,
             self.members,
         )
-        self.stage = Stage(
-            runner,
-            self.walk,
-            self.summary,
-            self.overviews,
-            self._parts,
-            self.places,
-            self.copies,
-            self.effect,
-            self.results,
-            self.found.emit,
-            self.changed.emit,
-            failed,
-        )
-        self.showing = Showing(
-            self.stage,
-            self.results,
-            self.walk,
-            self.members,
-            lambda: self.setup,
-            self._teller,
-            self.changed.emit,
-            lambda: self.activity is not None,
-            lambda token: self.turn_to(token),
-        )
+        #: Of all images and places; those that are not on show wait as they were left.
+        self.results = Results(self.walk, self._parts)
         self.follow = FollowUp(
             runner,
             self.walk,
             self.summary,
             self.results,
             lambda: self.settings.hypotheses,
-            self.showing.show,
-            self.places.look_at,
         )
-        self.running = Running(runner, self.showing.ran, failed)
+        self.running = Running(runner, failed)
         self.running.changed.connect(self.changed.emit)
         self.running.previewed.connect(self.previewed.emit)
         self.running.remarked.connect(self.tell)
-        self.runs = Runs(
-            self.running,
-            self.catalogue,
-            self.walk,
-            self.members,
-            lambda: self.setup,
-            lambda: self.settings,
-            lambda: self.looking(),
-            self._teller,
-            self.changed.emit,
-        )
         self.studies = Studies(
             runner,
             self.walk,
@@ -182,14 +145,12 @@ class Parts:
             self.running.number,
             self.tell,
         )
-        self.studies.found.connect(self.showing.brought)
         self.studies.changed.connect(self._meet)
         self.sidecars = Sidecars(
             runner,
             lambda: self.setup,
             self.catalogue,
             self.running,
-            self.showing.repeated,
             self.tell,
         )
         self._exporting = False
@@ -202,19 +163,9 @@ class Parts:
         self._runner = runner
 
     @property
-    def result(self) -> Prediction | None:
-        """The one on show; None before the first."""
-        return self.stage.result
-
-    @property
     def note(self) -> Note | None:
         """The last thing worth telling; None where there is nothing."""
         return self._teller.note
-
-    @property
-    def seconds(self) -> float:
-        """That the run of the result on show took."""
-        return self.stage.seconds
 
     @property
     def state(self) -> State:
@@ -328,19 +279,14 @@ class Parts:
     def close(self) -> None:
         """Stop everything and let go of it."""
         self._runner.close()
-        self.stage.result = None
+        self.result = None
         self._exporting = False
         self.setup = Setup()
-        self.effect.close()
         self.running.close()
-        for part in (
-            *reversed(self._parts),
-            self.places,
-            self.studies,
-            self.sidecars,
-            self.follow,
-            self.results,
-        ):
+        for part in reversed(self._parts):
             part.close()
-        for signal in (self.changed, self.previewed, self.found):
-            signal.disconnect()
+        self.studies.close()
+        self.sidecars.close()
+        self.follow.close()
+        self.results.close()
+        silence(self)

@@ -11,6 +11,7 @@ from napari_ssn import prediction
 from napari_ssn.errors import Cancel, SSNError
 from napari_ssn.session import jobs
 from napari_ssn.session.derived import Derived
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
 from napari_ssn.text.problems import problem
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
 
-class Places:
+class Places(SessionPart):
     """Finds places in the image.
 
     Attributes:
@@ -51,18 +52,17 @@ class Places:
         if lesions is not None and result is not None and self._walk.run == result.run:
             self._walk.take_lesions(lesions)
 
+    def begin(self, result: Prediction) -> None:
+        """A new result, or another spread of one, has other lesions."""
+        self._lesions.forget()
+
     def leave(self) -> Any:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         return self._lesions.leave()
 
     def resume(self, left: Any) -> None:
-        """See `Leaving`."""
-        self._lesions.forget()
+        """See `SessionPart`."""
         self._lesions.resume(left)
-
-    def forget(self) -> None:
-        """The result has another spread, and with it other lesions."""
-        self._lesions.forget()
 
     def look_at(self, place: tuple[int, ...], centred: bool = False) -> None:
         """Show a voxel of the source's grid; ``centred`` as in the signal."""
@@ -79,11 +79,6 @@ class Places:
             return
         if place is not None:
             self.looked.emit(place, False)
-
-    def close(self) -> None:
-        """Let go of the result and of who listens."""
-        self._lesions.close()
-        self.looked.disconnect()
 
 
 def _tell_apart(result: Prediction, cancel: Cancel) -> Lesions:

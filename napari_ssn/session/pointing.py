@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import TYPE_CHECKING
-
-from psygnal import Signal
 
 from napari_ssn.core import given
 from napari_ssn.errors import DataError, GeometryError, ServerError
 from napari_ssn.prediction.choice import Point
 from napari_ssn.session.places import Places
-from napari_ssn.session.runner import Runner
-from napari_ssn.session.walk import Walk
+from napari_ssn.session.steering import Means, Steering
 from napari_ssn.text.steering import ALL_AGREE, LATER_POINT, POINT_THERE, most_points, points_line
 
 if TYPE_CHECKING:
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
 MOST = 100
 
 
-class Pointing:
+class Pointing(Steering):
     """Places points, takes them away, and says how well the model explains them.
 
     The points themselves are part of the walk's choice, so that undo and redo, a kept hypothesis
@@ -35,35 +32,20 @@ class Pointing:
         suggested: voxel that is worth pointing at next; None until somebody asks.
 
     Args:
-        runner: looks for a suggestion.
-        walk: holds the points.
+        means: of steering.
         places: moves the view to a suggestion.
-        hindered: says why no point can be placed at the moment, in one sentence; None if one can.
-        tell: is told what a person should know, in one sentence, and whether it is an error.
     """
 
-    changed = Signal()
-
-    def __init__(
-        self,
-        runner: Runner,
-        walk: Walk,
-        places: Places,
-        hindered: Callable[[], str | None],
-        tell: Callable[[str, bool], None],
-    ) -> None:
-        self.label: int | None = None
+    def __init__(self, means: Means, places: Places) -> None:
+        super().__init__(means)
         self.suggested: tuple[int, ...] | None = None
-        self._runner, self._walk, self._places = runner, walk, places
-        self._hindered, self._tell = hindered, tell
-        self._result: Prediction | None = None
+        self._places = places
         self._seen: tuple[Point, ...] = ()
-        walk.moved.connect(self._follow)
 
     def begin(self, result: Prediction) -> None:
         """A new result: nobody has pointed at anything in it."""
-        self._result, self._seen = result, ()
-        self.label = None
+        super().begin(result)
+        self._seen = ()
         self._forget()
         self.changed.emit()
 
@@ -77,11 +59,6 @@ class Pointing:
     def points(self) -> tuple[Point, ...]:
         """Those that the hypothesis on show is given."""
         return self._walk.choice.points
-
-    @property
-    def usable(self) -> bool:
-        """Whether points can be placed."""
-        return self._result is not None and self._hindered() is None
 
     @property
     def log_evidence(self) -> float:
@@ -105,23 +82,14 @@ class Pointing:
             self.label = label
             self.changed.emit()
 
-    def stop(self) -> None:
-        """Clicks are no points any more."""
-        if self.label is not None:
-            self.label = None
-            self.changed.emit()
-
     def add(self, index: tuple[int, ...], label: int | None = None) -> None:
         """Give a voxel of the source's grid a label, by default the one pointed with.
 
         Of two labels for one voxel the later counts.
         """
         label = self.label if label is None else label
-        result, hindered = self._result, self._hindered()
+        result = None if label is None else self._ready()
         if result is None or label is None:
-            return
-        if hindered is not None:
-            self._tell(hindered, True)
             return
         point, before = Point(tuple(index), label), self.points
         if point in before:
@@ -165,7 +133,7 @@ class Pointing:
             if self._result is result and self.usable:
                 self._found(suggestion)
 
-        self._runner.submit("suggest", lambda progress, cancel: find(), done, self._not_found)
+        self._runner.submit("suggest", lambda progress, cancel: find(), done, self._failed)
 
     # ---- What follows
 
@@ -177,9 +145,6 @@ class Pointing:
         self._places.look_at(suggestion.index)
         self.changed.emit()
 
-    def _not_found(self, text: str) -> None:
-        self._tell(text, True)
-
     def _follow(self) -> None:
         if self.points != self._seen:
             self._seen = self.points
@@ -189,14 +154,3 @@ class Pointing:
     def _forget(self) -> None:
         self._runner.cancel("suggest")
         self.suggested = None
-
-    def refresh(self) -> None:
-        """The session's state changed: whether one can point may have."""
-        if self.label is not None and not self.usable:
-            self.stop()
-
-    def close(self) -> None:
-        """Let go of the result and of who listens."""
-        self._result, self.label = None, None
-        self._forget()
-        self.changed.disconnect()

@@ -13,6 +13,7 @@ from napari_ssn import prediction
 from napari_ssn.documents.adjudicated import How
 from napari_ssn.errors import Cancel
 from napari_ssn.session.lines import PLANES, Lines, keep
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.records import Plane
 from napari_ssn.session.runner import Runner
 from napari_ssn.text.readers import OUTLINE_WRITTEN
@@ -64,7 +65,7 @@ class Made:
     image_sha256: str
 
 
-class ReadersRoom:
+class ReadersRoom(SessionPart):
     """Compares outlines and makes one of them; the walk is left where it is.
 
     Attributes:
@@ -83,7 +84,6 @@ class ReadersRoom:
 
     def __init__(self, runner: Runner, tell: Callable[[str, bool], None]) -> None:
         self._runner, self._tell = runner, tell
-        self._result: Prediction | None = None
         self.busy = False
         self.found: Compared | None = None
         self.made: Made | None = None
@@ -93,13 +93,11 @@ class ReadersRoom:
     def begin(self, result: Prediction) -> None:
         """A new result: nobody is compared beside it."""
         self._runner.cancel("readers")
-        self._result, self.busy = result, False
+        super().begin(result)
+        self.busy = False
         self.found = self.made = None
         self._lines.clear()
         self.changed.emit()
-
-    #: The same run with another spread has people elsewhere in it.
-    renew = begin
 
     def compare(self, values: Sequence[NDArray[np.generic]], names: Sequence[str]) -> None:
         """Compare label maps on the source's grid, of people of these names."""
@@ -215,9 +213,9 @@ class ReadersRoom:
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = self.found = self.made = None
+        super().close()
+        self.found = self.made = None
         self._lines.clear()
-        self.changed.disconnect()
 
 
 def _spacing(result: Prediction) -> tuple[float, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from psygnal import Signal
 
 from napari_ssn.prediction.choice import Choice
+from napari_ssn.session.part import SessionPart, silence
 from napari_ssn.session.records import Decoded
 from napari_ssn.session.walk import Walk
 
@@ -23,18 +24,6 @@ if TYPE_CHECKING:
 
 # Of this computer's memory the part that results may fill.
 _SHARE = 0.4
-
-
-class Leaving(Protocol):
-    """A part of the session that can be left as it is, and come back to."""
-
-    def leave(self) -> Any:
-        """All that there is to come back to, of the result on show."""
-        ...
-
-    def resume(self, left: Any) -> None:
-        """Come back to what was left of a result that has just begun; nobody is told."""
-        ...
 
 
 @dataclass(eq=False)
@@ -83,9 +72,8 @@ class Results:
     changed = Signal()
     gone = Signal(object)  # a Prediction, whose module imports torch
 
-    def __init__(self, walk: Walk, parts: Sequence[Leaving]) -> None:
-        self._walk = walk
-        self._parts: tuple[Leaving, ...] = (walk, *parts)
+    def __init__(self, walk: Walk, parts: Sequence[SessionPart]) -> None:
+        self._walk, self._parts = walk, parts
         self._entries: list[Entry] = []
         self.current: Entry | None = None
         self.wanted: Entry | None = None
@@ -159,5 +147,4 @@ class Results:
         """Let go of all, and of who listens."""
         self._entries.clear()
         self.current = self.wanted = None
-        self.changed.disconnect()
-        self.gone.disconnect()
+        silence(self)

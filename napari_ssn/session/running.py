@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psygnal import Signal
 
 from napari_ssn.errors import Cancel
 from napari_ssn.session.jobs import Progress
+from napari_ssn.session.part import silence
 from napari_ssn.session.records import News, Preview, Remark, Stage
 from napari_ssn.session.runner import Runner
-
-if TYPE_CHECKING:
-    # This module imports torch, which only the worker does.
-    from napari_ssn.prediction.prediction import Prediction
 
 Job = Callable[[int, Progress, Cancel], Any]
 #: Is given what a job made, and the seconds that it took.
@@ -35,7 +32,6 @@ class Running:
 
     Args:
         runner: does them.
-        ended: is given the result of a run, and the seconds that it took.
         failed: is told, in one sentence, why a run came to nothing.
     """
 
@@ -43,15 +39,10 @@ class Running:
     previewed = Signal(Preview)
     remarked = Signal(str)
 
-    def __init__(
-        self,
-        runner: Runner,
-        ended: Callable[[Prediction, float], None],
-        failed: Callable[[str], None],
-    ) -> None:
+    def __init__(self, runner: Runner, failed: Callable[[str], None]) -> None:
         self.stage: Stage | None = None
         self.progress: tuple[int, int] = (0, 0)
-        self._runner, self._on_end, self._on_failure = runner, ended, failed
+        self._runner, self._on_failure = runner, failed
         self._numbers = 0
         self._began = 0.0
 
@@ -65,12 +56,12 @@ class Running:
         self._numbers += count
         return self._numbers - count + 1
 
-    def begin(self, job: Job, ended: Ended | None = None) -> None:
+    def begin(self, job: Job, ended: Ended) -> None:
         """Begin a run, which gets the next number.
 
         Args:
             job: makes a prediction.
-            ended: is given what the job made instead, where that is more than one.
+            ended: is given what the job made, and the seconds that it took.
         """
         number = self.number()
         self.stage, self.progress = "loading", (0, 0)
@@ -78,7 +69,7 @@ class Running:
         self._runner.submit(
             "run",
             lambda progress, cancel: job(number, progress, cancel),
-            partial(self._ended, ended or self._on_end),
+            partial(self._ended, ended),
             self._failed,
             self._told,
         )
@@ -91,8 +82,7 @@ class Running:
     def close(self) -> None:
         """Let go of who listens."""
         self.stage = None
-        for signal in (self.changed, self.previewed, self.remarked):
-            signal.disconnect()
+        silence(self)
 
     def _told(self, news: News) -> None:
         if isinstance(news, Preview):

@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_ssn import prediction
-from napari_ssn.core.spread import Spread
 from napari_ssn.io.formats import sidecar_path
 from napari_ssn.prediction.source import Source
-from napari_ssn.session.parts import Parts
 from napari_ssn.session.records import Chosen
-from napari_ssn.session.results import Entry
+from napari_ssn.session.stage import Stage
 from napari_ssn.text.hindrances import CENTRE_CHANGED, CENTRE_OUTSIDE, IMAGE_CHANGED
 from napari_ssn.text.results import STUDY_SUFFIX
 
 
-class Session(Parts):
+class Session(Stage):
     """All that somebody can command, and what is the case.
 
     Every command returns at once; what takes long goes to the runner.
@@ -30,10 +28,10 @@ class Session(Parts):
             self._teller.note = None
             if self.setup.model is not before:
                 self.catalogue.warm_up()
-            self.runs.stop(IMAGE_CHANGED)
+            self._stop(IMAGE_CHANGED)
             entry = None if source is None else self.results.of(source.token)
             if entry is not None:
-                self.showing.bring(entry)
+                self._bring(entry)
             self._meet()
         self.changed.emit()
 
@@ -49,7 +47,7 @@ class Session(Parts):
             self.tell(CENTRE_OUTSIDE, error=True)
             return
         self._teller.note = None
-        self.runs.stop(CENTRE_CHANGED)
+        self._stop(CENTRE_CHANGED)
         self.changed.emit()
 
     def set_depth(self, depth_mm: float) -> None:
@@ -65,10 +63,6 @@ class Session(Parts):
 
     # ---- Running
 
-    def run(self) -> None:
-        """Segment the image; a run under way is dropped."""
-        self.runs.begin()
-
     def choose_members(self, chosen: Chosen) -> None:
         """Take an ensemble in the place of a model; with nothing chosen, to choose its members."""
         self.setup.choose_members(chosen)
@@ -78,12 +72,8 @@ class Session(Parts):
     def cancel(self) -> None:
         """Stop the run; what was there before stays."""
         if self.busy:
-            self.runs.stop("Cancelled.")
+            self._stop("Cancelled.")
             self.changed.emit()
-
-    def show_result(self, entry: Entry) -> None:
-        """Show a former result as it was left, and its image if that is open."""
-        self.showing.show(entry)
 
     def open(self, path: Path) -> bool:
         """Open a study, or a sidecar as the session that it tells of; False for anything else."""
@@ -98,10 +88,6 @@ class Session(Parts):
         if sidecar is not None:
             self.sidecars.open(sidecar)
         return sidecar is not None
-
-    def set_spread(self, spread: Spread) -> None:
-        """Draw all hypotheses with another spread; a new run begins with the model's own."""
-        self.stage.set_spread(spread)
 
     def aim(self, label: int) -> None:
         """From now on a click on the image asks whether a label reaches its voxel."""

@@ -9,6 +9,7 @@ from napari_ssn import prediction
 from napari_ssn.errors import Cancel
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.overview import Overviews
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     Found = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 
-class Shells:
+class Shells(SessionPart):
     """Finds it of the present result, and anew whenever the lines of shares are others.
 
     Attributes:
@@ -37,18 +38,14 @@ class Shells:
 
     def __init__(self, runner: Runner, overviews: Overviews, failed: Callable[[str], None]) -> None:
         self._overviews = overviews
-        self._result: Prediction | None = None
         self._wanted = False
         self.found: Derived[Of, Found] = Derived(runner, "shell", _made, failed)
         overviews.changed.connect(self._follow)
 
     def begin(self, result: Prediction) -> None:
         """Find that of a new result, where it is wanted."""
-        self._result = result
+        super().begin(result)
         self.found.forget()
-
-    #: The same run with another spread is another result here.
-    renew = begin
 
     def show(self, on: bool) -> None:
         """Somebody looks at it from now on, or no longer."""
@@ -66,11 +63,6 @@ class Shells:
             return
         if overview.wish.run == result.run and overview.tally.ndim == 3:
             self.found.want((result, overview))
-
-    def close(self) -> None:
-        """Let go of the result and of who listens."""
-        self._result = None
-        self.found.close()
 
 
 def _made(of: Of, cancel: Cancel) -> Found:

@@ -13,6 +13,7 @@ from napari_ssn import prediction
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import jobs
 from napari_ssn.session.catalogue import Catalogue
+from napari_ssn.session.part import silence
 from napari_ssn.session.records import Decoded
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.running import Running
@@ -35,6 +36,7 @@ class Sidecars:
     Attributes:
         changed: signal: one waits, or none does any more.
         wanted: signal: the image of one is not open; where it lies, or None, and its hash.
+        repeated: signal: its run was made again; what came of it, and the seconds that it took.
         waiting: the one whose image or model is not there, or whose run is under way; one alone.
         looking: whether one is read, and its image looked for.
 
@@ -43,12 +45,12 @@ class Sidecars:
         setup: knows the image and the models.
         catalogue: has them loaded.
         running: makes its run again.
-        ended: is given what was made again, and the seconds that it took.
         tell: is told what a person should know, in one sentence, and whether it is an error.
     """
 
     changed = Signal()
     wanted = Signal(object, str)
+    repeated = Signal(tuple, float)
 
     def __init__(
         self,
@@ -56,13 +58,12 @@ class Sidecars:
         setup: Callable[[], Setup],
         catalogue: Catalogue,
         running: Running,
-        ended: Callable[[Again, float], None],
         tell: Callable[[str, bool], None],
     ) -> None:
         self.waiting: Found | None = None
         self.looking = False
         self._runner, self._setup, self._catalogue = runner, setup, catalogue
-        self._running, self._ended, self._tell = running, ended, tell
+        self._running, self._tell = running, tell
 
     @property
     def words(self) -> str:
@@ -135,7 +136,7 @@ class Sidecars:
     def _made(self, again: Any, took: float) -> None:
         self.waiting = None
         self.changed.emit()
-        self._ended(again, took)
+        self.repeated.emit(again, took)
 
     def _failed(self, text: str) -> None:
         self.looking = False
@@ -145,5 +146,4 @@ class Sidecars:
     def close(self) -> None:
         """Let go of everything and of who listens."""
         self.waiting = None
-        for signal in (self.changed, self.wanted):
-            signal.disconnect()
+        silence(self)

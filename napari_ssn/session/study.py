@@ -13,6 +13,7 @@ from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.held import Drawn, Held, Waiting, Whole
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import jobs
+from napari_ssn.session.part import silence
 from napari_ssn.session.records import Decoded
 from napari_ssn.session.results import Entry, Results
 from napari_ssn.session.runner import Runner, own
@@ -182,5 +183,4 @@ class Studies:
     def close(self) -> None:
         """Let go of everything and of who listens."""
         self.waiting, self._shown = (), None
-        for signal in (self.changed, self.pictured, self.found):
-            signal.disconnect()
+        silence(self)

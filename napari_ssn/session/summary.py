@@ -13,6 +13,7 @@ from napari_ssn.errors import Cancel
 from napari_ssn.prediction.choice import Point, Question
 from napari_ssn.session.across import Across
 from napari_ssn.session.derived import Derived
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
 from napari_ssn.text.presence import Presence
@@ -49,7 +50,7 @@ def _lengths(given: _Given, cancel: Cancel) -> Lengths:
     return prediction.lengths.measure_lengths(given.result, given.points, given.only, cancel)
 
 
-class Summary:
+class Summary(SessionPart):
     """Keeps ranges and cards in step with the result and with what is given of it.
 
     Attributes:
@@ -79,7 +80,6 @@ class Summary:
         self._ranges.changed.connect(self.changed.emit)
         self._cards.changed.connect(self.changed.emit)
         self._cards.changed.connect(self._measure)
-        self._result: Prediction | None = None
         self._points: tuple[Point, ...] = ()
         self._only: tuple[Question, ...] = ()
         self.across = Across(runner, walk, failed)
@@ -88,24 +88,23 @@ class Summary:
 
     def begin(self, result: Prediction) -> None:
         """Nothing is known of a new result; `make` begins to find out."""
-        self._result, self._points, self._only = result, (), ()
-        self._forget()
-        self.revealed = False
-        self.across.begin(result)
+        self._points, self._only, self.revealed = (), (), False
+        self.renew(result)
 
     def renew(self, result: Prediction) -> None:
         """The same run with another spread: of the same points, everything is found out anew."""
         self._result = result
-        self._forget()
+        for one in (self._ranges, self._cards, self._lengths):
+            one.forget()
         self.across.begin(result)
 
     def leave(self) -> Any:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         known = self._ranges.leave(), self._cards.leave(), self.across.leave()
         return self._points, self._only, self.revealed, known
 
     def resume(self, left: Any) -> None:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         self._points, self._only, self.revealed, (ranges, cards, across) = left
         self._ranges.resume(ranges)
         self._cards.resume(cards)
@@ -202,14 +201,7 @@ class Summary:
             self.make()
             self.changed.emit()
 
-    def _forget(self) -> None:
-        for one in (self._ranges, self._cards, self._lengths):
-            one.forget()
-
     def close(self) -> None:
         """Let go of the result and of who listens."""
-        self._result = None
-        for one in (self._ranges, self._cards, self._lengths):
-            one.close()
+        super().close()
         self.across.close()
-        self.changed.disconnect()

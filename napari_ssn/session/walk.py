@@ -13,6 +13,7 @@ from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.curve import stop_of, stops
 from napari_ssn.session.history import Deed, History
+from napari_ssn.session.part import SessionPart
 from napari_ssn.session.records import Settings
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.standing import Standing
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
 
-class Walk:
+class Walk(SessionPart):
     """Where in the distribution the user stands: ``z = z_anchor + sigma · v_direction``.
 
     Attributes:
@@ -62,6 +63,7 @@ class Walk:
         Nobody is told yet: layers of the new result must be there first, and must find this
         walk in it when they are drawn. `announce` tells.
         """
+        super().begin(result)
         self.grip = self.selected = None
         self.history.clear()
         known = self.choice.basis in result.bases.kinds
@@ -74,17 +76,18 @@ class Walk:
         It has other lesions, and no answer is true of it any more: positions of their own,
         conditions and what was nearest to a drawing are gone. `announce` tells.
         """
+        self._result = result
         self.grip = self.selected = None
         self.history.change(lambda choice: choice.unanswered)
         self.here.begin(result, self.choice.unanswered)
 
     def leave(self) -> Any:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         here = self.here
         return self.choice, self.history.leave(), self.lesions, self.selected, here.curve.leave()
 
     def resume(self, left: Any) -> None:
-        """See `Leaving`."""
+        """See `SessionPart`."""
         choice, steps, self.here.lesions, self.selected, curve = left
         self.history.resume(steps)
         self.here.curve.resume(curve)
@@ -120,10 +123,6 @@ class Walk:
     def lesions(self) -> Lesions | None:
         """Of the result; None until they are told apart."""
         return self.here.lesions
-
-    @property
-    def _result(self) -> Prediction | None:
-        return self.here.result
 
     @property
     def z(self) -> NDArray[np.float64] | None:
@@ -324,9 +323,9 @@ class Walk:
 
     def close(self) -> None:
         """Let go of the result and of who listens."""
+        super().close()
         self.here.close()
         self.history.clear()
-        self.moved.disconnect()
 
     def _sampled(self, sample: int | None, seed: int) -> Choice:
         """The beginning of a walk from a draw, or from the mean."""

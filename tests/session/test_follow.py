@@ -152,7 +152,7 @@ def test_another_model_is_refused(both: Session, models) -> None:
     card = both.results.entries[0].prediction.card.model_copy(update={"weights_sha256": "b" * 64})
     changed = replace(entry.prediction, card=card, run=99)
     changed.bases.find("label-weighted")
-    both.showing.ran(changed, 1.0)
+    both.ran(changed, 1.0)
     assert len(both.results.entries) == 3
     both.follow.choose(AFTER, both.results.entries[2])
     assert "different models" in both.follow.problem

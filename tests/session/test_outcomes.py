@@ -160,9 +160,9 @@ def test_a_voxel_is_reached_or_not(tmp_path: Path) -> None:
     share = result.dist.label_maps(result.given.draws((), 2000, 5)).mean(0)
     index = tuple(map(int, np.unravel_index(np.abs(share - 0.3).argmin(), share.shape)))
     session.aim(1)
-    assert session.asking.aiming == 1
+    assert session.asking.label == 1
     session.asking.ask_at(index)
-    assert session.asking.aiming is None
+    assert session.asking.label is None
     answer = session.asking.answer
     assert answer is not None and answer.question == Question("reaches", 1, index=index)
     assert answer.probability == pytest.approx(share[index], abs=0.06)
@@ -173,7 +173,7 @@ def test_a_voxel_is_reached_or_not(tmp_path: Path) -> None:
     # A click means one thing at a time.
     session.aim(1)
     session.pointing.start(0)
-    assert session.asking.aiming is None and session.pointing.label == 0
+    assert session.asking.label is None and session.pointing.label == 0
     session.aim(1)
     assert session.pointing.label is None
     session.asking.stop()
@@ -283,7 +283,7 @@ def test_nothing_is_asked_of_a_stale_result(tmp_path: Path) -> None:
     session.asking.ask(Question("at least", 1, 10))
     assert session.note is not None and "run again" in session.note.text
     session.aim(1)
-    assert session.asking.aiming is None
+    assert session.asking.label is None
 
 
 def test_a_sidecar_knows_the_conditions(tmp_path: Path) -> None:

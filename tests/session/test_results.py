@@ -160,7 +160,7 @@ def test_the_first_found_make_room_when_memory_is_short(
         # Of the network's own memory nothing is asked here.
         result = replace(session.result, run=10 + seed, source=session.setup.source)
         result.bases.find("label-weighted")
-        session.showing.ran(result, 1.0)
+        session.ran(result, 1.0)
     assert len(session.results.entries) == 2
     assert session.results.entries[-1].prediction is session.result
     assert "made room" in session.note.text

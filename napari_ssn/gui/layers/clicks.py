@@ -47,7 +47,7 @@ class Clicks:
     def refresh(self) -> None:
         """Take clicks or leave them, and draw the points."""
         session = self._session
-        self._listen(session.pointing.label is not None or session.asking.aiming is not None)
+        self._listen(session.pointing.label is not None or session.asking.label is not None)
         self._draw()
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class Clicks:
             voxel = self._scene.picture.voxel_at(position)
             if voxel is None:
                 session.tell(OUTSIDE_IMAGE, error=True)
-            elif session.asking.aiming is not None:
+            elif session.asking.label is not None:
                 session.asking.ask_at(voxel)
             else:
                 session.pointing.add(voxel)

@@ -149,7 +149,7 @@ class OutcomePanel(QWidget):
         self.size.setVisible(not reaches)
         self.ask.setVisible(not reaches)
         self.pick.setVisible(reaches)
-        self.pick.setChecked(asking.aiming is not None)
+        self.pick.setChecked(asking.label is not None)
         if not self._typed and session.ranges is not None:
             each, _ = result.measure.scale
             self.size.blockSignals(True)
@@ -161,7 +161,7 @@ class OutcomePanel(QWidget):
     def _show_answer(self, result: Prediction) -> None:
         asking, answer = self._session.asking, self._session.asking.answer
         words, unusable = asking.words
-        if asking.aiming is not None:
+        if asking.label is not None:
             words = CLICK_OR_ESCAPE
         if not words and self.kind.currentData() == "reaches":
             words = PRESS_AND_CLICK
