@@ -176,7 +176,7 @@ class SSNDock(QWidget):
             self.details,
             margins=(8, 4, 8, 4),
         )
-        main.layout().addStretch(1)
+        main.body.addStretch(1)
         # Where all this leads to stays in sight.
         self.foot = column(self.export, self.archives.send, margins=(8, 0, 8, 4))
         self._two = column(self.follow, margins=_AROUND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
@@ -43,6 +44,18 @@ def take_away(viewer: Viewer, gone: Sequence[Layer]) -> None:
         with viewer.layers.batched_update():
             for layer in gone:
                 viewer.layers.remove(layer)
+
+
+def just_added(event: Any) -> Layer | None:
+    """The layer that an event of the list tells of as new; None of any other."""
+    layer = event.value if getattr(event, "type", "") == "inserted" else None
+    return getattr(layer, "__wrapped__", layer)
+
+
+def list_events(viewer: Viewer) -> tuple[Any, ...]:
+    """After which other layers are there, or the same in another order or by other names."""
+    events = viewer.layers.events
+    return events.inserted, events.removed, events.reordered, events.renamed
 
 
 def forget_reader(layer: Layer) -> None:

@@ -9,6 +9,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_ssn.gui.layers.colours import REGION
+from napari_ssn.gui.layers.redrawing import put
 from napari_ssn.gui.layers.strokes import THIN, Stroke, StrokesOverlay
 
 NAME = "napari_ssn_cross"
@@ -34,8 +35,7 @@ class Crosshair:
         """The point, the plane or the zoom is another; ``wanted``: whether there is a volume."""
         lines = self._lines() if wanted and self._viewer.dims.ndisplay == 2 else ()
         self._strokes.strokes = (Stroke(lines, REGION, THIN),) if lines else ()
-        if self._strokes.visible != bool(lines):
-            self._strokes.visible = bool(lines)
+        put(self._strokes, visible=bool(lines))
 
     def _lines(self) -> tuple[NDArray[np.float64], ...]:
         viewer, (rows, columns) = self._viewer, self._viewer.dims.displayed

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from napari_ssn.gui.layers.corner import corner, rows_for
 from napari_ssn.gui.layers.first_time import FirstTime
 from napari_ssn.gui.layers.legend import LegendOverlay
-from napari_ssn.gui.layers.planned import Kind, Line, Plan, Planned, Swept
+from napari_ssn.gui.layers.planned import Kind, Line, Plan, Planned, Swept, line_signals
+from napari_ssn.gui.layers.redrawing import put
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.strokes import THIN, Band, Stroke, StrokesOverlay
+from napari_ssn.gui.listening import Listening
 from napari_ssn.session import Session
 from napari_ssn.text.overview import LOOKED_AT
 from napari_ssn.text.sizes import plural
@@ -44,29 +46,15 @@ class LineArt:
         # must live as long, and it.
         self._drawn: dict[Kind | int, tuple[Any, Any, tuple[Stroke, ...]]] = {}
         self._place: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
-        self._events = (
-            viewer.dims.events.point,
-            viewer.dims.events.order,
-            viewer.dims.events.ndisplay,
-            # The legend takes as many rows as there is room for.
-            viewer.canvas.events.size,
-        )
-        for event in self._events:
-            event.connect(self.refresh)
-        session.found.connect(self._found)
-        self._first = FirstTime(self.refresh)
+        self._listening, self._first = Listening(), FirstTime(self.refresh)
+        dims, camera = viewer.dims.events, viewer.scene.camera.events
+        # The legend takes as many rows as there is room for.
+        room = viewer.canvas.events.size
+        self._listening.to(self.refresh, dims.point, dims.order, dims.ndisplay, room)
+        self._listening.to(self._found, session.found)
         # Whatever moves the picture under the legend.
-        self._moves = (viewer.scene.camera.events.zoom, viewer.scene.camera.events.center)
-        for event in self._moves:
-            event.connect(self._make_room)
-        session.walk.moved.connect(self.refresh)
-        session.overviews.changed.connect(self.refresh)
-        session.effect.changed.connect(self.refresh)
-        session.readers.changed.connect(self.refresh)
-        session.summary.across.found.changed.connect(self.refresh)
-        session.changed.connect(self.refresh)
-        scene.redrawn.connect(self.refresh)
-        scene.copies.touched.connect(self.refresh)
+        self._listening.to(self._make_room, camera.zoom, camera.center)
+        self._listening.to(self.refresh, *line_signals(scene, session))
 
     def _found(self, result: Prediction) -> None:
         self._drawn.clear()
@@ -100,8 +88,7 @@ class LineArt:
             self.strokes.strokes = tuple(strokes)
         if bands or self.strokes.bands:
             self.strokes.bands = bands
-        if self.strokes.visible != bool(strokes or bands):
-            self.strokes.visible = bool(strokes or bands)
+        put(self.strokes, visible=bool(strokes or bands))
         self._explain(drawn)
 
     def fade(self, by: float) -> None:
@@ -115,10 +102,7 @@ class LineArt:
             tidy: whether there still is a canvas to take the lines from.
         """
         self._first.close()
-        for event in self._events:
-            event.disconnect(self.refresh)
-        for event in self._moves:
-            event.disconnect(self._make_room)
+        self._listening.stop()
         self._drawn.clear()
         self._plan.close()
         if tidy:
@@ -181,10 +165,7 @@ class LineArt:
             rows = (*rows, (words, "", THIN))
         if len(rows) < room:
             rows = (*rows, *((one.words, one.colour, one.width) for one in box))
-        if self.legend.rows != rows:
-            self.legend.rows = rows
-        if self.legend.visible != bool(rows):
-            self.legend.visible = bool(rows)
+        put(self.legend, rows=rows, visible=bool(rows))
         self._make_room()
 
     def _make_room(self, event: Any = None) -> None:
@@ -194,6 +175,4 @@ class LineArt:
             [line for one in strokes for line in one.lines],
             [words for words, _, _ in self.legend.rows],
         )
-        where = corner(self._viewer, lines, words, str(self.legend.position))
-        if str(self.legend.position) != where:
-            self.legend.position = where
+        put(self.legend, position=corner(self._viewer, lines, words, str(self.legend.position)))

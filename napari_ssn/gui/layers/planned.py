@@ -235,6 +235,20 @@ class Plan:
         return Planned("walk", key, made, (result, lesions))
 
 
+def line_signals(scene: Scene, session: Session) -> tuple[Any, ...]:
+    """After which other lines are planned, or the same in other colours."""
+    return (
+        session.changed,
+        session.walk.moved,
+        session.overviews.changed,
+        session.effect.changed,
+        session.readers.changed,
+        session.summary.across.found.changed,
+        scene.redrawn,
+        scene.copies.touched,
+    )
+
+
 def _lies_in(points: Sequence[Sequence[float]], plane: Plane) -> bool:
     """Whether points of the source's grid all lie in a plane of it."""
     return all(at is None or point[axis] == at for point in points for axis, at in enumerate(plane))

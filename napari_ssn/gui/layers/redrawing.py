@@ -1,6 +1,8 @@
-"""A labels layer whose labels are others and lie where they lay."""
+"""What is drawn anew, and no more than has changed."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from napari.layers import Labels
@@ -22,3 +24,10 @@ def redraw(layer: Labels) -> None:
     # The list of layers listens to all that any layer says.
     with layer.events.blocker():
         layer.events.labels_update(data=np.ascontiguousarray(shown), offset=(0, 0))
+
+
+def put(drawn: Any, **values: Any) -> None:
+    """Set what of something drawn is another than it was: napari tells all of the same, too."""
+    for name, value in values.items():
+        if getattr(drawn, name) != value:
+            setattr(drawn, name, value)

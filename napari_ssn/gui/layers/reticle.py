@@ -10,8 +10,10 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_ssn.gui.layers.colours import MIDDLE
+from napari_ssn.gui.layers.redrawing import put
 from napari_ssn.gui.layers.strokes import THIN, Stroke, StrokesOverlay
 from napari_ssn.gui.layers.world import in_layer, in_viewer
+from napari_ssn.gui.listening import Listening
 
 NAME = "napari_ssn_place"
 #: Pixels of the screen from the place to where its arms begin, and to where they end.
@@ -34,24 +36,16 @@ class Reticle:
         layer.opacity = 0.0
         self.strokes = StrokesOverlay()
         viewer.scene.overlays[NAME] = self.strokes
-        self._events = (
-            viewer.dims.events.point,
-            viewer.dims.events.order,
-            viewer.dims.events.ndisplay,
-            viewer.scene.camera.events.zoom,
-            layer.events.visible,
-        )
-        # napari holds on to us weakly: who made us keeps us for as long as the layer.
-        for event in self._events:
-            event.connect(self.follow)
+        self._listening, dims = Listening(), viewer.dims.events
+        self._listening.to(self.follow, dims.point, dims.order, dims.ndisplay)
+        self._listening.to(self.follow, viewer.scene.camera.events.zoom, layer.events.visible)
         self.follow()
 
     def follow(self, event: Any = None) -> None:
         """Slice, plane or zoom are others, or the layer was shown or hidden."""
         lines = self._lines() if self._layer.visible else ()
         self.strokes.strokes = (Stroke(lines, MIDDLE, THIN),) if lines else ()
-        if self.strokes.visible != bool(lines):
-            self.strokes.visible = bool(lines)
+        put(self.strokes, visible=bool(lines))
 
     def close(self, tidy: bool = True) -> None:
         """Take it away.
@@ -59,8 +53,7 @@ class Reticle:
         Args:
             tidy: whether there still is a window to take it from.
         """
-        for event in self._events:
-            event.disconnect(self.follow)
+        self._listening.stop()
         if tidy:
             self._viewer.scene.overlays.pop(NAME)
 

@@ -10,7 +10,9 @@ from napari.viewer import Viewer
 from napari_ssn.gui.layers.first_time import FirstTime
 from napari_ssn.gui.layers.letters import LettersOverlay
 from napari_ssn.gui.layers.picture import Picture
+from napari_ssn.gui.layers.redrawing import put
 from napari_ssn.gui.layers.upright import axes_of
+from napari_ssn.gui.listening import Listening
 from napari_ssn.session import Session
 
 NAME = "napari_ssn_sides"
@@ -35,14 +37,10 @@ class Sides:
         # The image whose eye is watched, and the one that the scale bar was shown for.
         self._watched: Image | None = None
         self._measured: int | None = None
-        self._events = (
-            viewer.dims.events.order,
-            viewer.dims.events.ndisplay,
-            viewer.scene.camera.events.orientation,
-        )
-        for event in self._events:
-            event.connect(self.refresh)
-        session.changed.connect(self.refresh)
+        self._listening, self._eye = Listening(), Listening()
+        turned = viewer.scene.camera.events.orientation
+        self._listening.to(self.refresh, viewer.dims.events.order, viewer.dims.events.ndisplay)
+        self._listening.to(self.refresh, turned, session.changed)
         self._first = FirstTime(self.refresh)
         self.refresh()
 
@@ -56,10 +54,9 @@ class Sides:
         self._measure()
         words = self._words()
         # Letters that go keep their text: with each change all of them are laid out.
-        if words != _NOTHING and self.letters.words != words:
-            self.letters.words = words
-        if self.letters.visible != (words != _NOTHING):
-            self.letters.visible = words != _NOTHING
+        if words != _NOTHING:
+            put(self.letters, words=words)
+        put(self.letters, visible=words != _NOTHING)
 
     def _words(self) -> tuple[str, str, str, str]:
         """At the left, right, upper and lower edge."""
@@ -88,11 +85,10 @@ class Sides:
     def _watch(self, image: Image | None) -> None:
         if image is self._watched:
             return
-        if self._watched is not None:
-            self._watched.events.visible.disconnect(self.refresh)
-        if image is not None:
-            image.events.visible.connect(self.refresh)
         self._watched = image
+        self._eye.stop()
+        if image is not None:
+            self._eye.to(self.refresh, image.events.visible)
 
     def close(self, tidy: bool) -> None:
         """Let go of the viewer.
@@ -101,8 +97,7 @@ class Sides:
             tidy: whether there still is a canvas to take the letters from.
         """
         self._first.close()
-        for event in self._events:
-            event.disconnect(self.refresh)
+        self._listening.stop()
         self._watch(None)
         if tidy:
             self._viewer.canvas.overlays.pop(NAME)

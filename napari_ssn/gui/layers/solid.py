@@ -11,9 +11,11 @@ from napari.viewer import Viewer
 from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers.glass import GlassOverlay
 from napari_ssn.gui.layers.legend import LegendOverlay
+from napari_ssn.gui.layers.redrawing import put
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.strokes import BOLD, THIN
 from napari_ssn.gui.layers.world import in_layer
+from napari_ssn.gui.listening import Listening
 from napari_ssn.session import Session
 from napari_ssn.text.overview import ON_SHOW
 from napari_ssn.text.sizes import capital
@@ -44,15 +46,11 @@ class Solid:
         # The image that is shown as a slab because of us, and what the glass was last placed from.
         self._sliced: Image | None = None
         self._placed: Any = None
-        self._events = (viewer.dims.events.ndisplay, viewer.dims.events.order)
-        for event in self._events:
-            event.connect(self.refresh)
-        viewer.dims.events.point.connect(self._move_slab)
-        session.found.connect(self.refresh)
-        session.changed.connect(self.refresh)
-        session.overviews.changed.connect(self.refresh)
-        session.shells.found.changed.connect(self.refresh)
-        scene.redrawn.connect(self.refresh)
+        self._listening, dims, shells = Listening(), viewer.dims.events, session.shells.found
+        self._listening.to(self.refresh, dims.ndisplay, dims.order)
+        self._listening.to(self._move_slab, dims.point)
+        self._listening.to(self.refresh, session.found, session.changed, scene.redrawn)
+        self._listening.to(self.refresh, session.overviews.changed, shells.changed)
 
     def refresh(self, event: Any = None) -> None:
         """Show what is to be seen now."""
@@ -64,13 +62,9 @@ class Solid:
         shell = self._session.shells.shell if seen else None
         self._place(shell)
         glass = self.glass.surface is not None
-        if self.glass.visible != glass:
-            self.glass.visible = glass
+        put(self.glass, visible=glass)
         rows = self._rows(result, glass) if seen and result is not None else ()
-        if self.legend.rows != rows:
-            self.legend.rows = rows
-        if self.legend.visible != bool(rows):
-            self.legend.visible = bool(rows)
+        put(self.legend, rows=rows, visible=bool(rows))
 
     def _here(self) -> Prediction | None:
         """The result that is looked at in 3D; None where none is."""
@@ -136,9 +130,7 @@ class Solid:
         Args:
             tidy: whether there still is a canvas to take the glass from.
         """
-        for event in self._events:
-            event.disconnect(self.refresh)
-        self._viewer.dims.events.point.disconnect(self._move_slab)
+        self._listening.stop()
         self._session.shells.show(False)
         if tidy:
             self._slice(None)

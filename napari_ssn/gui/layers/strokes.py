@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from vispy.color import Color
 from vispy.scene.visuals import Compound, Line
 
+from napari_ssn.gui.layers.redrawing import put
 from napari_ssn.gui.layers.sheets import Sheets
 
 #: Widths in pixels of the screen: of a line among others, and of the one that is meant.
@@ -98,7 +99,7 @@ class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
         for width, halo, line in zip((THIN, BOLD), self._halos, self._lines, strict=True):
             strokes = [one for one in self.overlay.strokes if one.width == width and one.lines]
             for each in (halo, line):
-                _show(each, bool(strokes))
+                put(each, visible=bool(strokes))
             if not strokes:
                 continue
             pieces = [piece for one in strokes for piece in one.lines]
@@ -119,7 +120,7 @@ class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
 
     def _set_bands(self) -> None:
         bands = [one for one in self.overlay.bands if len(one.corners)]
-        _show(self._bands, bool(bands))
+        put(self._bands, visible=bool(bands))
         if bands:
             corners = np.concatenate([one.corners for one in bands])
             tones = [(*_rgba(one.colour)[:3], SHEER) for one in bands]
@@ -143,12 +144,6 @@ class VispyStrokes(ViewerOverlayMixin, VispySceneOverlay):
 def _rgba(colour: str) -> tuple[float, ...]:
     """A colour as vispy has it, which reads its name at every call."""
     return tuple(Color(colour).rgba.tolist())
-
-
-def _show(part: Any, on: bool) -> None:
-    """Draw a part or leave it out: vispy draws anew when it is told what it knows."""
-    if part.visible != on:
-        part.visible = on
 
 
 overlay_to_visual[StrokesOverlay] = VispyStrokes

@@ -7,6 +7,8 @@ from typing import Any
 from napari.layers import Labels
 from napari.viewer import Viewer
 
+from napari_ssn.gui.layers.redrawing import put
+
 # After each of them napari draws a layer whose eye is open, whatever its opacity.
 _DRAWN_ANEW = ("opacity", "visible", "set_data")
 
@@ -36,5 +38,4 @@ class Unseen:
         visual = self._viewer.window._qt_viewer.canvas.layer_to_visual.get(layer)
         if visual is not None:
             seen = layer.visible and layer.opacity > 0 and not layer._slice.empty
-            if visual.node.visible != seen:
-                visual.node.visible = seen
+            put(visual.node, visible=seen)

@@ -12,6 +12,7 @@ from napari.viewer import Viewer
 from napari_ssn.core.directions.compass import Compass
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.results import describe, is_ours
+from napari_ssn.gui.listening import Listening
 from napari_ssn.session import Session
 
 
@@ -31,9 +32,8 @@ class Upright:
         self._viewer, self._picture, self._session = viewer, picture, session
         # Image and axes that the camera was turned to.
         self._turned: tuple[Any, ...] | None = None
-        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
-            event.connect(self.refresh)
-        session.changed.connect(self.refresh)
+        self._listening, dims = Listening(), viewer.dims.events
+        self._listening.to(self.refresh, dims.order, dims.ndisplay, session.changed)
         self.refresh()
 
     def refresh(self, event: Any = None) -> None:
@@ -64,8 +64,7 @@ class Upright:
 
     def close(self) -> None:
         """Let go of the viewer."""
-        for event in (self._viewer.dims.events.order, self._viewer.dims.events.ndisplay):
-            event.disconnect(self.refresh)
+        self._listening.stop()
 
 
 def axes_of(compass: Compass, dims: Dims) -> tuple[int, ...] | None:

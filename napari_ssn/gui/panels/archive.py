@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from typing import Any
 
@@ -19,10 +19,11 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
 from napari_ssn.gui.widgets.forms import Form
 from napari_ssn.gui.widgets.page import Page
-from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.gui.widgets.parts import Block, button, row, say, text
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
 from napari_ssn.session.archive import Archive
@@ -92,25 +93,22 @@ class ArchiveDialog(QDialog):
         self.bar, self.status = QProgressBar(), text()
         self.bar.setTextVisible(False)
         # One of them is seen: an archive is added, or asked.
-        self.fresh, fresh = _page()
-        fresh.addWidget(text("Add an archive", "headline"))
-        for _, one in self.adding.rows():
-            fresh.addLayout(one)
-        fresh.addWidget(text(SECRETS, "muted"))
-        fresh.addLayout(row([1, self.back, self.add]))
-        fresh.addStretch(1)
-        self.search, search = _page()
+        self.fresh = Block()
+        self.fresh.below(
+            text("Add an archive", "headline"), *(one for _, one in self.adding.rows())
+        )
+        self.fresh.below(text(SECRETS, "muted"), [1, self.back, self.add])
+        self.fresh.body.addStretch(1)
+        self.search = Block()
         first, *rows, last = (one for _, one in self.form.rows())
         first.addWidget(self.more)
         last.addWidget(self.find)
-        for one in (first, *rows, last):
-            search.addLayout(one)
+        self.search.below(first, *rows, last)
         for title, box, share in (("Studies", self.studies, 3), ("Series", self.series, 2)):
-            search.addWidget(text(title, "section", wrap=False))
-            search.addWidget(box, share)
-        pages, both = _page()
-        for one in (self.fresh, self.search):
-            both.addWidget(one, 1)
+            self.search.below(text(title, "section", wrap=False))
+            self.search.body.addWidget(box, share)
+        pages = Block()
+        pages.below(self.fresh, self.search)
         layout = QVBoxLayout(self)
         # With large letters on a small screen it scrolls; what ends it is always there.
         layout.addWidget(Page(pages, 0), 1)
@@ -146,10 +144,7 @@ class ArchiveDialog(QDialog):
         self.refresh()
 
     def _find(self) -> None:
-        wish = self.form.value
-        self._archive.find(
-            wish.server, wish.since, wish.until, wish.modality, wish.patient, wish.names
-        )
+        self._archive.find(*astuple(self.form.value))
 
     def _choose(self) -> None:
         item = self.studies.currentItem()
@@ -191,7 +186,7 @@ class ArchiveDialog(QDialog):
         say(self.status, words, "error" if archive.failed else "muted")
 
 
-class SendPanel(Section):
+class SendPanel(Block):
     """Sends the DICOM files that were just written, and again what did not arrive.
 
     Args:
@@ -200,7 +195,7 @@ class SendPanel(Section):
     """
 
     def __init__(self, archive: Archive, listing: Any) -> None:
-        super().__init__("", ruled=False)
+        super().__init__()
         self._archive, self._listing = archive, listing
         self.status = text()
         self.send = button("Send…", "Send the DICOM files that were just written to an archive")
@@ -208,8 +203,7 @@ class SendPanel(Section):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self._menu = QMenu(self.send)
-        self.body.addWidget(self.status)
-        self.body.addLayout(row([(self.bar, 1), self.stop, self.send]))
+        self.below(self.status, [(self.bar, 1), self.stop, self.send])
         self.send.clicked.connect(self.press)
         self.stop.clicked.connect(archive.stop)
         archive.changed.connect(self.refresh)
@@ -295,27 +289,19 @@ class ArchiveRooms:
             self.dialog.close()
 
 
-def _page() -> tuple[QWidget, QVBoxLayout]:
-    made = QWidget()
-    body = QVBoxLayout(made)
-    body.setContentsMargins(0, 0, 0, 0)
-    return made, body
-
-
 def _fill(box: QListWidget, entries: Sequence[tuple[str, str]]) -> None:
     """Let a list show entries, each with its UID; one that shows them already stays."""
     there = [box.item(at).text() for at in range(box.count())]
     uids = [box.item(at).data(Qt.ItemDataRole.UserRole) for at in range(box.count())]
     if list(zip(uids, there, strict=True)) == list(entries):
         return
-    box.blockSignals(True)
-    box.clear()
-    for uid, words in entries:
-        item = QListWidgetItem(words)
-        item.setData(Qt.ItemDataRole.UserRole, uid)
-        box.addItem(item)
-    box.setCurrentItem(None)
-    box.blockSignals(False)
+    with signals_blocked(box):
+        box.clear()
+        for uid, words in entries:
+            item = QListWidgetItem(words)
+            item.setData(Qt.ItemDataRole.UserRole, uid)
+            box.addItem(item)
+        box.setCurrentItem(None)
 
 
 def _show_progress(bar: QProgressBar, stop: QWidget, archive: Archive | None) -> None:

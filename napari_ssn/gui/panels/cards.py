@@ -167,13 +167,11 @@ class CardsPanel(Section):
         super().__init__("Hypotheses", beside=(*beside, self.compare))
         self._session = session
         self.empty = text("", "muted")
-        self.body.addWidget(self.empty)
         self.buttons = [CardButton() for _ in range(MOST)]
         self._row: QHBoxLayout = row([*((button, 1) for button in self.buttons), 0])
         self._row.setSpacing(_GAP)
-        self.body.addLayout(self._row)
         self.difference = text("", "muted")
-        self.body.addWidget(self.difference)
+        self.below(self.empty, self._row, self.difference)
         for index, card in enumerate(self.buttons):
             card.hide()
             card.clicked.connect(lambda _=False, i=index: self._picked(i))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from napari.layers import Image
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 
-from napari_ssn.gui.widgets.parts import combo, line, row
+from napari_ssn.gui.widgets.parts import Block, combo, fill, line, strip
 
 #: Letters that there is room for before image, model and channels.
 NAME = 5
 
 
-class ChannelRows(QWidget):
+class ChannelRows(Block):
     """Combos that name the layer of the second channel and those behind it.
 
     Args:
@@ -26,9 +26,6 @@ class ChannelRows(QWidget):
         self.names: list[QLabel] = []
         self.boxes: list[QComboBox] = []
         self._rows: list[QWidget] = []
-        self._body = QVBoxLayout(self)
-        self._body.setContentsMargins(0, 0, 0, 0)
-        self._body.setSpacing(4)
         self.hide()
 
     def show_rows(
@@ -47,12 +44,8 @@ class ChannelRows(QWidget):
             label.setText(name)
             label.setToolTip(f"Channel {name} of the model")
             box.setToolTip(f"The image that the model reads as {name}")
-            box.blockSignals(True)
-            box.clear()
-            for one in images:
-                box.addItem(one.name, one)
-            box.setCurrentIndex(-1 if layer is None else box.findData(layer))
-            box.blockSignals(False)
+            at = -1 if layer is None else images.index(layer)
+            fill(box, ((one.name, one) for one in images), at)
         self.setVisible(bool(names))
 
     def _add_row(self) -> None:
@@ -62,10 +55,8 @@ class ChannelRows(QWidget):
         box.currentIndexChanged.connect(lambda at: self._chosen(number, at))
         self.names.append(label)
         self.boxes.append(box)
-        whole = QWidget()
-        whole.setLayout(row([label, (box, 1)]))
-        self._rows.append(whole)
-        self._body.addWidget(whole)
+        self._rows.append(strip([label, (box, 1)]))
+        self.below(self._rows[-1])
 
     def _chosen(self, number: int, at: int) -> None:
         if at >= 0:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
-
 from napari_ssn.errors import ServerError
 from napari_ssn.gui.widgets.forms import Form, lay_out
-from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.gui.widgets.parts import Block, button, say, text
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.remote.tokens import usual_token_file
 from napari_ssn.session import Session
@@ -49,20 +47,18 @@ class Named:
         return found
 
 
-class ComputerPanel(Section):
+class ComputerPanel(Block):
     """This computer, or the address and token of a server that is used from the next run on."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__("", ruled=False)
+        super().__init__()
         self._session = session
         server = session.settings.server
         self.where = Form(Where("here" if server is None else "server"), self._chosen)
         self.named = Form(_named(server), lambda named: None)
         lay_out((self.where,), self.body)
-        self.rows = QWidget()
-        inner = QVBoxLayout(self.rows)
-        inner.setContentsMargins(0, 0, 0, 0)
-        lay_out((self.named,), inner)
+        self.rows = Block()
+        lay_out((self.named,), self.rows.body)
         for name, words in (
             ("address", "https://gpu.example.org:8797"),
             ("token", str(usual_token_file())),
@@ -71,9 +67,8 @@ class ComputerPanel(Section):
             self.named[name].setPlaceholderText(words)
         self.use = button("Use this server", "From the next run on, as long as it can be reached")
         self.about = text(ABOUT_SERVERS, "muted")
-        inner.addLayout(row([1, self.use]))
-        inner.addWidget(self.about)
-        self.body.addWidget(self.rows)
+        self.rows.below([1, self.use], self.about)
+        self.below(self.rows)
         self.use.clicked.connect(self._use)
         session.changed.connect(self.refresh)
         self.rows.setVisible(server is not None)

@@ -9,13 +9,13 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog
 
 from napari_ssn.errors import DataError, SSNError
 from napari_ssn.geometry.label_order import one_order, renumbered
 from napari_ssn.gui.layers.drawing import label_names
 from napari_ssn.gui.layers.picture import Picture
-from napari_ssn.gui.widgets.parts import button, row, say, text
+from napari_ssn.gui.widgets.parts import Block, button, say, text
 from napari_ssn.session import Chosen, Session
 from napari_ssn.session.members import MAP_PATTERNS
 from napari_ssn.text.ensembles import (
@@ -28,7 +28,7 @@ from napari_ssn.text.ensembles import (
 )
 
 
-class EnsembleRows(QWidget):
+class EnsembleRows(Block):
     """Three buttons to choose members with, and a line on those that are chosen."""
 
     def __init__(self, viewer: Viewer, picture: Picture, session: Session) -> None:
@@ -49,11 +49,7 @@ class EnsembleRows(QWidget):
             "The layers that are selected in the layer list: labels, or images of probabilities",
         )
         self.what = text("", "muted")
-        body = QVBoxLayout(self)
-        body.setContentsMargins(0, 0, 0, 0)
-        body.setSpacing(4)
-        body.addLayout(row([(self.folder, 1), (self.files, 1), (self.layers, 1)]))
-        body.addWidget(self.what)
+        self.below([(self.folder, 1), (self.files, 1), (self.layers, 1)], self.what)
         self.folder.clicked.connect(self.ask_for_folder)
         self.files.clicked.connect(self.ask_for_files)
         self.layers.clicked.connect(self.take_layers)

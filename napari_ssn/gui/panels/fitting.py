@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ssn.errors import SSNError
+from napari_ssn.gui.layers.adding import just_added, list_events
 from napari_ssn.gui.layers.drawing import Drawings
 from napari_ssn.gui.layers.scene import Scene
-from napari_ssn.gui.widgets.parts import button, combo, say, text
+from napari_ssn.gui.listening import Listening
+from napari_ssn.gui.widgets.parts import Block, button, combo, fill, say, text
 from napari_ssn.session import Session
 from napari_ssn.text.drawing import LOOKING
 
 
-class FitRow(QWidget):
+class FitRow(Block):
     """Which drawing of several, what came of it; and buttons to draw and to fit, elsewhere."""
 
     def __init__(self, viewer: Viewer, scene: Scene, session: Session) -> None:
@@ -34,17 +35,11 @@ class FitRow(QWidget):
         )
         self.layers = combo("Which drawing is meant")
         self.about = text("", "muted")
-        body = QVBoxLayout(self)
-        body.setContentsMargins(0, 0, 0, 0)
-        body.setSpacing(4)
-        body.addWidget(self.layers)
-        body.addWidget(self.about)
+        self.below(self.layers, self.about)
         self.draw.clicked.connect(self._draw)
         self.fit.clicked.connect(self._fit)
-        events = viewer.layers.events
-        self._events = (events.inserted, events.removed, events.reordered, events.renamed)
-        for event in self._events:
-            event.connect(self._list)
+        self._listening = Listening()
+        self._listening.to(self._list, *list_events(viewer))
         # Told after the scene, which knows by then that the layer was kept.
         session.copies.made.connect(self._list)
         session.changed.connect(self.refresh)
@@ -53,13 +48,9 @@ class FitRow(QWidget):
 
     def _list(self, event: Any = None) -> None:
         found, chosen = self.drawings.candidates, self.layers.currentData()
-        opened = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
-        fresh = getattr(opened, "__wrapped__", opened)
-        self.layers.clear()
-        for layer in found:
-            self.layers.addItem(layer.name, layer)
-        wanted = next((one for one in (fresh, chosen, *found) if one in found), None)
-        self.layers.setCurrentIndex(-1 if wanted is None else found.index(wanted))
+        likeliest = (just_added(event), chosen, *found)
+        at = next((found.index(one) for one in likeliest if one in found), -1)
+        fill(self.layers, ((one.name, one) for one in found), at)
         self.refresh()
 
     def _draw(self) -> None:
@@ -95,6 +86,5 @@ class FitRow(QWidget):
 
     def shut(self) -> None:
         """Let go of the viewer."""
-        for event in self._events:
-            event.disconnect(self._list)
+        self._listening.stop()
         self.drawings.close()

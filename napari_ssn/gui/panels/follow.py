@@ -11,12 +11,10 @@ from typing import Any
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QCheckBox,
     QFileDialog,
     QGridLayout,
     QSizePolicy,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -25,7 +23,18 @@ from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
 from napari_ssn.gui.panels.shown import entry_words
 from napari_ssn.gui.widgets.forms import Form, lay_out
-from napari_ssn.gui.widgets.parts import Lines, Section, button, combo, line, row, say, text
+from napari_ssn.gui.widgets.parts import (
+    Block,
+    Lines,
+    Section,
+    button,
+    check,
+    combo,
+    fill,
+    line,
+    say,
+    text,
+)
 from napari_ssn.gui.widgets.thumbnail import SIDE, Thumbnail
 from napari_ssn.gui.widgets.wheel import unturned
 from napari_ssn.session import Session
@@ -92,9 +101,11 @@ class FollowPanel(Section):
             "small",
         )
         self._form = Form(Question(), self._asked)
-        self._whose, self.whose = Form(Whose(), self._asked_whose), QWidget()
-        self.unnamed = QCheckBox("Leave out whom they are of")
-        self.unnamed.setToolTip("And when they were taken, where the page is a DICOM picture")
+        self._whose, self.whose = Form(Whose(), self._asked_whose), Block()
+        self.unnamed = check(
+            "Leave out whom they are of",
+            "And when they were taken, where the page is a DICOM picture",
+        )
         self.headline, self.beside, self.about = text("", "headline"), text("", "section"), Lines()
         self.cautions, self.told = text("", "warn"), text("")
         self.pictures = (Thumbnail("Before"), Thumbnail("After"))
@@ -123,28 +134,18 @@ class FollowPanel(Section):
             for column, widget in enumerate((title, box, extra)):
                 choice.addWidget(widget, at, column)
         choice.setColumnStretch(1, 1)
-        self.body.addLayout(choice)
-        self.body.insertWidget(1, self.hint)
+        self.below(choice, self.hint)
         lay_out((self._form,), self.body)
         for name in ("before", "after"):
             self._form[name].setPlaceholderText("not known")
-        inner = QVBoxLayout(self.whose)
-        inner.setContentsMargins(0, 0, 0, 0)
-        lay_out((self._whose,), inner)
-        # What a number is to be doubted for stands below it, and not where nobody scrolls to.
-        for widget in (self.whose, self.headline, self.beside, self.cautions):
-            self.body.addWidget(widget)
+        lay_out((self._whose,), self.whose.body)
         self.offset.setAccessibleName("Slice of both scans")
         self.offset.setToolTip("Slices of both, in mm from the places that lie on each other")
-        self.body.addLayout(row([(one, 1) for one in self.pictures]))
-        self.body.addLayout(row([(self.offset, 1), self.where]))
-        self.body.addWidget(self.linked)
-        self.body.addWidget(self.jump)
-        self.body.addLayout(row([(self.place, 1), (self.lay, 1)]))
-        self.body.addWidget(self.about)
-        self.body.addWidget(self.unnamed)
-        self.body.addLayout(row([(self.report, 1), (self.table, 1)]))
-        self.body.addWidget(self.told)
+        # What a number is to be doubted for stands below it, and not where nobody scrolls to.
+        self.below(self.whose, self.headline, self.beside, self.cautions)
+        self.below([(one, 1) for one in self.pictures], [(self.offset, 1), self.where])
+        self.below(self.linked, self.jump, [(self.place, 1), (self.lay, 1)])
+        self.below(self.about, self.unnamed, [(self.report, 1), (self.table, 1)], self.told)
         self.body.addStretch(1)
 
     def _connect(self) -> None:
@@ -264,12 +265,11 @@ class FollowPanel(Section):
         if side.sidecar is not None:
             lines.append((sidecar_line(side.sidecar.model, side.sidecar.median_ml), None))
         shown = [(box.itemText(at), box.itemData(at)) for at in range(box.count())]
-        if lines != shown:
-            box.clear()
-            for words, entry in lines:
-                box.addItem(words, entry)
         chosen = entries.index(side.entry) if side.entry in entries else -1
-        box.setCurrentIndex(len(entries) if side.sidecar is not None else chosen)
+        chosen = len(entries) if side.sidecar is not None else chosen
+        if lines != shown:
+            fill(box, lines, chosen)
+        box.setCurrentIndex(chosen)
         box.setEnabled(bool(lines))
 
     def _show_question(self) -> None:

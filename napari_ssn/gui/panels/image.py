@@ -8,30 +8,26 @@ from typing import Any
 
 from napari.layers import Image
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QInputDialog,
-    QLabel,
-    QPushButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QLabel, QPushButton
+from superqt.utils import signals_blocked
 
-from napari_ssn.gui.layers.adding import forget_reader
+from napari_ssn.gui.layers.adding import forget_reader, just_added, list_events
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.results import is_ours
+from napari_ssn.gui.listening import Listening
 from napari_ssn.gui.panels.channels import NAME, ChannelRows
 from napari_ssn.gui.panels.ensemble import EnsembleRows
 from napari_ssn.gui.widgets.parts import (
-    Section,
+    Block,
     button,
+    check,
     combo,
+    fill,
     line,
-    row,
     say,
     set_role,
     spin,
+    strip,
     text,
 )
 from napari_ssn.gui.widgets.voxel_size import VoxelSize
@@ -44,15 +40,15 @@ _OTHER, _ENSEMBLE, _IMAGE = "Other folder…", "Ensemble…", "Image"
 _ENSEMBLE_TIP = "Maps of other networks, or several people's outlines, in the place of a model"
 
 
-class Header(Section):
+class Header(Block):
     """What this is not, and where it computes."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__("", ruled=False)
+        super().__init__()
         self._session = session
         self.notice = text(RESEARCH_ONLY, "notice")
         self.badge = QLabel()
-        self.body.addLayout(row([(self.notice, 1), self.badge]))
+        self.below([(self.notice, 1), self.badge])
         session.changed.connect(self.refresh)
         self.refresh()
 
@@ -74,7 +70,7 @@ class Header(Section):
             self.badge.setToolTip(tip)
 
 
-class ImagePanel(Section):
+class ImagePanel(Block):
     """Image layer and model, each with one line about it.
 
     Attributes:
@@ -88,7 +84,7 @@ class ImagePanel(Section):
     def __init__(
         self, viewer: Viewer, picture: Picture, session: Session, from_archive: QPushButton
     ) -> None:
-        super().__init__("", ruled=False)
+        super().__init__()
         self._viewer, self._picture, self._session = viewer, picture, session
         self.ask_name: Callable[[str], str] = self._ask_name
         self.layers = combo("The image to segment")
@@ -100,10 +96,9 @@ class ImagePanel(Section):
         self.voxel_size = VoxelSize(picture.set_voxel_size)
         self.frame = spin(1, 1, 1, "Which frame of the time series is segmented")
         self.frames = text("", "muted", wrap=False)
-        self.time = QWidget()
         name = line("section", NAME)
         name.setText("Frame")
-        self.time.setLayout(row([name, self.frame, self.frames, 1]))
+        self.time = strip([name, self.frame, self.frames, 1])
         self.frame.setKeyboardTracking(False)
         self.frame.valueChanged.connect(self._picked_frame)
         self.models = combo("The model that segments it")
@@ -112,30 +107,25 @@ class ImagePanel(Section):
         self.purpose = line("muted")
         self.origin = line("muted")
         self.fit = text("", "warn")
-        self.insist = QCheckBox("They are in HU: run all the same")
-        self.insist.setToolTip("Sizes and ranges of an image in other units may mean nothing")
-        self.insist.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.insist = check(
+            "They are in HU: run all the same",
+            "Sizes and ranges of an image in other units may mean nothing",
+        )
         # Of a model of several channels the first has the image's place, and the channel's name.
         self.title = line("section", NAME)
-        for name, box in ((self.title, self.layers), (line("section", NAME), self.models)):
-            name.setText(_IMAGE if box is self.layers else "Model")
-            beside = [self.alias, from_archive] if box is self.layers else []
-            self.body.addLayout(row([name, (box, 1), *beside]))
-            if box is self.layers:
-                self.body.addWidget(self.channels)
-                for about in (self.geometry, self.place, self.note, self.voxel_size):
-                    self.body.addWidget(about)
-                self.body.addWidget(self.time)
-        self.body.addWidget(self.members)
-        for about in (self.purpose, self.origin, self.fit, self.insist):
-            self.body.addWidget(about)
+        self.title.setText(_IMAGE)
+        model = line("section", NAME)
+        model.setText("Model")
+        self.below([self.title, (self.layers, 1), self.alias, from_archive], self.channels)
+        self.below(self.geometry, self.place, self.note, self.voxel_size, self.time)
+        self.below([model, (self.models, 1)], self.members)
+        self.below(self.purpose, self.origin, self.fit, self.insist)
         self.insist.toggled.connect(session.set_insist)
         self.alias.clicked.connect(self._rename)
         self.layers.currentIndexChanged.connect(self._picked_layer)
         self.models.activated.connect(self._picked_model)
-        events = viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._list_layers)
+        self._listening = Listening()
+        self._listening.to(self._list_layers, *list_events(viewer))
         session.changed.connect(self.refresh)
         picture.choose = self._choose
         self._listed: tuple[Path, ...] | None = None
@@ -152,20 +142,16 @@ class ImagePanel(Section):
         for one in self._viewer.layers:
             forget_reader(one)
         channels, chosen = self._picture.channels, self.layers.currentData()
-        self.layers.blockSignals(True)
-        self.layers.clear()
-        for layer in images:
-            self.layers.addItem(layer.name, layer)
-        opened = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
-        if isinstance(opened, Image) and not is_ours(opened) and not channels.picked:
+        opened = just_added(event)
+        if opened in images and not channels.picked:
             # It covers the others: a run on one of them would draw its outline over this one.
-            chosen = getattr(opened, "__wrapped__", opened)
+            chosen = opened
         if images:
             # Of several the topmost that is seen: an outline would be drawn over that one.
             seen = [one for one in images if one.visible] or images
             chosen = channels.arrange(images, chosen if chosen in images else seen[-1])
-        self.layers.setCurrentIndex(self.layers.findData(chosen) if images else -1)
-        self.layers.blockSignals(False)
+        at = images.index(chosen) if images else -1
+        fill(self.layers, ((one.name, one) for one in images), at)
         for one in (self.layers, self.alias):
             one.setEnabled(bool(images))
         self._take()
@@ -255,9 +241,8 @@ class ImagePanel(Section):
             "error" if misfit else "muted" if fits else "warn",
         )
         self.insist.setVisible(self._session.setup.may_insist)
-        self.insist.blockSignals(True)
-        self.insist.setChecked(self._session.setup.insist)
-        self.insist.blockSignals(False)
+        with signals_blocked(self.insist):
+            self.insist.setChecked(self._session.setup.insist)
 
     def _show_image(self) -> None:
         source, shown, frames = (
@@ -267,12 +252,11 @@ class ImagePanel(Section):
         )
         self.time.setVisible(frames is not None and shown is not None)
         if frames is not None:
-            self.frame.blockSignals(True)
-            self.frame.setRange(1, frames)
             self.frames.setText(f"of {frames}")
             self.frame.setFixedWidth(64 + 8 * len(str(frames)))
-            self.frame.setValue(self._picture.frame + 1)
-            self.frame.blockSignals(False)
+            with signals_blocked(self.frame):
+                self.frame.setRange(1, frames)
+                self.frame.setValue(self._picture.frame + 1)
         if source is None:
             say(self.geometry, NO_IMAGE)
         elif shown is None:
@@ -314,6 +298,4 @@ class ImagePanel(Section):
 
     def disconnect_viewer(self) -> None:
         """Let go of the viewer."""
-        events = self._viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.disconnect(self._list_layers)
+        self._listening.stop()

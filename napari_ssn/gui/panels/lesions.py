@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QWidget
-
 from napari_ssn.gui.widgets.later import Later
-from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.gui.widgets.parts import Section, button, check, say, strip, text
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session
 from napari_ssn.text.ensembles import lesion_tips
@@ -34,14 +31,10 @@ class LesionPanel(Section):
         self._seen: Lesions | None = None
         self._listed: Lesions | None = None
         self.table = Table(COLUMNS, 2, _ROWS)
-        self.alone = QCheckBox()
-        self.alone.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.alone.setToolTip("The boundary slider then moves this lesion, and no other")
+        self.alone = check("", "The boundary slider then moves this lesion, and no other")
         self.all = button("All lesions", "Back to moving all that do not stand alone", "small")
-        self.body.addWidget(self.table)
-        self.chosen = QWidget()
-        self.chosen.setLayout(row([(self.alone, 1), self.all]))
-        self.body.addWidget(self.chosen)
+        self.chosen = strip([(self.alone, 1), self.all])
+        self.below(self.table, self.chosen)
         self.table.cellClicked.connect(self._clicked)
         self.alone.clicked.connect(self._ticked)
         self.all.clicked.connect(self._all)

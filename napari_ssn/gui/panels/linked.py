@@ -22,8 +22,10 @@ from napari_ssn.gui.layers.other_lines import OtherLines
 from napari_ssn.gui.layers.other_plane import plane_of, table_of
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.planes import PLANES, Planes
+from napari_ssn.gui.layers.planned import line_signals
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.world import in_layer
+from napari_ssn.gui.listening import Listening
 from napari_ssn.gui.widgets import slice_view
 from napari_ssn.gui.widgets.pair import Pair
 from napari_ssn.gui.widgets.slice_view import SliceView
@@ -62,6 +64,7 @@ class LinkedPlanes:
         self._viewer, self._picture, self._planes = viewer, picture, planes
         self._scene, self._session = scene, session
         self.pair: Pair | None = None
+        self._listening, self._looks = Listening(), Listening()
         self._clock: QTimer | None = None
         self._cross: Crosshair | None = None
         # Of each of the two planes.
@@ -96,10 +99,9 @@ class LinkedPlanes:
         pair.hidden.connect(self._hidden)
         self._cross = Crosshair(viewer)
         self._lines = tuple(OtherLines(self._scene, session) for _ in pair.views)
-        for event in self._events:
-            event.connect(self._ask)
-        for signal in self._signals:
-            signal.connect(self._ask)
+        dims, camera = viewer.dims.events, viewer.scene.camera.events
+        self._listening.to(self._ask, dims.point, dims.order, dims.ndisplay, camera.zoom)
+        self._listening.to(self._ask, *line_signals(self._scene, session))
         if session.result is not None and not session.stale:
             session.look()
         elif session.setup.centre is not None:
@@ -108,25 +110,6 @@ class LinkedPlanes:
             session.places.look_at(tuple(size // 2 for size in display.image_space))
         self.refresh()
         self.changed.emit()
-
-    @property
-    def _events(self) -> tuple[Any, ...]:
-        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
-        return dims.point, dims.order, dims.ndisplay, camera.zoom
-
-    @property
-    def _signals(self) -> tuple[Any, ...]:
-        session, scene = self._session, self._scene
-        return (
-            session.changed,
-            session.walk.moved,
-            session.overviews.changed,
-            session.effect.changed,
-            session.readers.changed,
-            session.summary.across.found.changed,
-            scene.redrawn,
-            scene.copies.touched,
-        )
 
     def _hidden(self) -> None:
         # In the next turn: Qt is in the middle of hiding it.
@@ -152,10 +135,7 @@ class LinkedPlanes:
         self.pair = self._clock = None
         self._shown, self._region = [None, None], None
         self._watch(None)
-        for event in self._events:
-            event.disconnect(self._ask)
-        for signal in self._signals:
-            signal.disconnect(self._ask)
+        self._listening.stop()
         for lines in self._lines:
             lines.close()
         self._lines = ()
@@ -323,9 +303,7 @@ class LinkedPlanes:
     def _watch(self, image: Image | None) -> None:
         if image is self._image:
             return
-        before, self._image = self._image, image
-        for name in _LOOKS:
-            if before is not None:
-                getattr(before.events, name).disconnect(self._ask)
-            if image is not None:
-                getattr(image.events, name).connect(self._ask)
+        self._image = image
+        self._looks.stop()
+        if image is not None:
+            self._looks.to(self._ask, *(getattr(image.events, name) for name in _LOOKS))

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QTableWidgetItem
+from qtpy.QtWidgets import QTableWidgetItem
+from superqt.utils import signals_blocked
 
-from napari_ssn.gui.widgets.parts import Section
+from napari_ssn.gui.widgets.parts import Section, check
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
@@ -31,14 +32,13 @@ class MemberPanel(Section):
     """
 
     def __init__(self, session: Session, compared: Callable[[Choice], bool]) -> None:
-        self.votes = QCheckBox("Votes")
-        self.votes.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.votes.setToolTip("How many of the members outline each voxel, beside the mean map")
+        tip = "How many of the members outline each voxel, beside the mean map"
+        self.votes = check("Votes", tip)
         super().__init__("Members", beside=(self.votes,))
         self._session, self._compared = session, compared
         self._listed: Any = None
         self.table = Table(MEMBER_COLUMNS, _SIZE, _ROWS)
-        self.body.addWidget(self.table)
+        self.below(self.table)
         self.table.cellClicked.connect(self._clicked)
         self.table.itemChanged.connect(self._ticked)
         self.votes.toggled.connect(lambda on: session.overviews.show("probability", on))
@@ -69,17 +69,16 @@ class MemberPanel(Section):
         session, rows = self._session, self._session.members.rows
         self.setVisible(bool(rows) and session.result is not None)
         self.setEnabled(not session.stale and not session.busy)
-        self.votes.blockSignals(True)
-        self.votes.setChecked("probability" in session.overviews.wanted)
-        self.votes.blockSignals(False)
+        with signals_blocked(self.votes):
+            self.votes.setChecked("probability" in session.overviews.wanted)
         if session.result is not None and rows:
-            self._list(rows)
+            with signals_blocked(self.table):
+                self._list(rows)
             self.follow()
 
     def _list(self, rows: tuple[Row, ...]) -> None:
         result = self._session.result
         assert result is not None
-        self.table.blockSignals(True)
         self.table.set_rows(len(rows))
         for at, row in enumerate(rows):
             name = self.table.put(at, _IN, member_title(row.name, row.at))
@@ -97,7 +96,6 @@ class MemberPanel(Section):
                         f"{before_a_number(one)} {measure.amount_here(int(n))}" for one, n in labels
                     )
                 )
-        self.table.blockSignals(False)
 
     def follow(self) -> None:
         """Mark the member that is on show, or that the slider started from."""

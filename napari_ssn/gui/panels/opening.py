@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QProgressBar
 
 from napari_ssn.gui import units
 from napari_ssn.gui.layers.adding import add_beside
-from napari_ssn.gui.widgets.parts import Section, button, row, say, text
+from napari_ssn.gui.widgets.parts import Block, button, say, text
 from napari_ssn.gui.widgets.series_dialog import ask
 from napari_ssn.gui.worker import Worker
 from napari_ssn.samples import layers as sample_layers
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _PLUGIN = "napari-ssn"
 
 
-class OpeningPanel(Section):
+class OpeningPanel(Block):
     """Shown while something is read: a line, a bar, and a button that leaves it.
 
     What nothing here reads is handed to napari, whose readers work in the window's own thread.
@@ -47,7 +47,7 @@ class OpeningPanel(Section):
     """
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
-        super().__init__("", ruled=False)
+        super().__init__()
         self._viewer, self._session = viewer, session
         self.choose: Callable[[Several], Sequence[int]] = ask
         self._worker = Worker()
@@ -57,8 +57,7 @@ class OpeningPanel(Section):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(4)
         self.stop = button("Cancel", "Leave what is being read", "small")
-        self.body.addLayout(row([(self.status, 1), self.stop]))
-        self.body.addWidget(self.bar)
+        self.below([(self.status, 1), self.stop], self.bar)
         self.stop.clicked.connect(self.opening.stop)
         self.opening.changed.connect(self.refresh)
         self.opening.opened.connect(self._came)

@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QWidget
+from superqt.utils import signals_blocked
 
-from napari_ssn.gui.widgets.parts import button, combo, line, row, set_role, text
+from napari_ssn.gui.widgets.parts import Block, button, combo, line, row, set_role, text
 from napari_ssn.gui.widgets.wheel import unturned
 from napari_ssn.prediction.choice import Question
 from napari_ssn.session import Session
@@ -33,7 +34,7 @@ _LONG = 15
 _KINDS = (("at least", "at least"), ("at most", "at most"), ("reaches", "reaches"))
 
 
-class OutcomePanel(QWidget):
+class OutcomePanel(Block):
     """A question, behind a button that stands elsewhere; below it what was gone on with.
 
     Attributes:
@@ -77,27 +78,21 @@ class OutcomePanel(QWidget):
         self.refresh()
 
     def _lay_out(self) -> None:
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(4)
-        self.body = QWidget()
-        inner = QVBoxLayout(self.body)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(4)
-        inner.addWidget(self.label)
-        inner.addLayout(row([(self.kind, 5), (self.size, 6), (self.pick, 6), self.ask]))
-        inner.addLayout(row([(self.answer, 1), self.keep]))
-        self.body.hide()
-        outer.addWidget(self.body)
-        self._conditions = QVBoxLayout()
-        self._conditions.setSpacing(2)
-        outer.addLayout(self._conditions)
+        self.asked = Block()
+        self.asked.below(
+            self.label,
+            [(self.kind, 5), (self.size, 6), (self.pick, 6), self.ask],
+            [(self.answer, 1), self.keep],
+        )
+        self.asked.hide()
+        self._conditions = Block(spacing=2)
+        self.below(self.asked, self._conditions)
         self._rows: list[tuple[Question, QWidget]] = []
 
     # ---- From the person
 
     def _toggled(self, on: bool) -> None:
-        self.body.setVisible(on)
+        self.asked.setVisible(on)
         if not on:
             self._session.asking.drop()
         self.refresh()
@@ -152,9 +147,8 @@ class OutcomePanel(QWidget):
         self.pick.setChecked(asking.label is not None)
         if not self._typed and session.ranges is not None:
             each, _ = result.measure.scale
-            self.size.blockSignals(True)
-            self.size.setValue(session.ranges.ranges[self._label - 1].median * each)
-            self.size.blockSignals(False)
+            with signals_blocked(self.size):
+                self.size.setValue(session.ranges.ranges[self._label - 1].median * each)
         self._show_answer(result)
         self.follow()
 
@@ -198,13 +192,13 @@ class OutcomePanel(QWidget):
 
     def _list(self, only: tuple[Question, ...]) -> None:
         for _, old in self._rows:
-            self._conditions.removeWidget(old)
+            self._conditions.body.removeWidget(old)
             old.deleteLater()
         self._rows = []
         for question in only:
             shown = _Condition()
             shown.gone.clicked.connect(partial(self._remove, question))
-            self._conditions.addWidget(shown)
+            self._conditions.below(shown)
             self._rows.append((question, shown))
 
     def _remove(self, question: Question, checked: bool = False) -> None:

@@ -16,7 +16,7 @@ from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.shown import shown_words
 from napari_ssn.gui.widgets.forms import Form
 from napari_ssn.gui.widgets.later import Later
-from napari_ssn.gui.widgets.parts import Section, button, line, row, say, text
+from napari_ssn.gui.widgets.parts import Section, button, line, say, text
 from napari_ssn.prediction.shown import Part
 from napari_ssn.session import Session
 from napari_ssn.session.telling import Note
@@ -113,9 +113,8 @@ class ExportPanel(Section):
         self.write = button("Export…", "Write it, and beside it a record of its origin")
         # The format that was chosen last among several.
         self._chosen, self._listed = ".nii.gz", ""
-        self.body.addLayout(row([(self.what, 1), (self.wrote, 1), (self.told, 1), self.folder]))
-        self.body.addLayout(row([(self.part, 4), (self.format, 3), (self.write, 3)]))
-        self.body.addWidget(self.unnamed)
+        self.below([(self.what, 1), (self.wrote, 1), (self.told, 1), self.folder])
+        self.below([(self.part, 4), (self.format, 3), (self.write, 3)], self.unnamed)
         self.format.activated.connect(self._choose_format)
         self.write.clicked.connect(self.export)
         self.folder.clicked.connect(self.show_folder)

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QSizePolicy
 
 from napari_ssn.gui.layers.colours import TONES
-from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
+from napari_ssn.gui.widgets.parts import Section, button, combo, say, text
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
 from napari_ssn.text.overview import missing_line, probability_tip, unlike_line
@@ -65,10 +65,8 @@ class OverviewPanel(Section):
         self.more = button("…", "Those without a button", "small")
         self.menu = QMenu(self.more)
         self.more.setMenu(self.menu)
-        legends = (self.missing, self.probability, self.boxplot, self.unlike)
-        for widget in legends:
-            self.body.addWidget(widget)
-        self.body.addLayout(row([self.median, *((one, 2) for one in self.buttons), self.more, 1]))
+        self.below(self.missing, self.probability, self.boxplot, self.unlike)
+        self.below([self.median, *((one, 2) for one in self.buttons), self.more, 1])
         self.label.activated.connect(self._picked)
         self.median.clicked.connect(partial(self._show, None))
         for at, one in enumerate(self.buttons):

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy
 from napari_ssn.gui.layers.clicks import Clicks
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.fitting import FitRow
-from napari_ssn.gui.widgets.parts import Section, button, line, row, set_role
+from napari_ssn.gui.widgets.parts import Section, button, line, set_role
 from napari_ssn.session import Session
 from napari_ssn.text.dock import CLICK_OR_ESCAPE
 from napari_ssn.text.sizes import capital, cut
@@ -40,10 +40,8 @@ class PointPanel(Section):
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(6)
-        self.body.addLayout(self._grid)
         self.meter = line("muted")
-        self.body.addLayout(row([(self.meter, 1), self.clear]))
-        self.body.addWidget(self.fitting)
+        self.below(self._grid, [(self.meter, 1), self.clear], self.fitting)
         self.suggest.clicked.connect(session.pointing.suggest)
         self.clear.clicked.connect(session.pointing.clear)
         session.found.connect(self._found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_ssn.gui.widgets.parts import Section, button, say, set_role, text
+from napari_ssn.gui.widgets.parts import Block, button, say, set_role, text
 from napari_ssn.session import Session
 from napari_ssn.text.dock import RUN_AGAIN
 from napari_ssn.text.sizes import capital
@@ -10,18 +10,17 @@ from napari_ssn.text.sizes import capital
 _WHAT = "How many readers would outline anything here, as the model has it"
 
 
-class PresencePanel(Section):
+class PresencePanel(Block):
     """One line on presence; where it is unlikely, outlines and sizes wait behind a button."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__("", ruled=False)
+        super().__init__()
         self._session = session
         self.words = text("")
         self.words.setToolTip(_WHAT)
         self.show_all = button("Show outlines and sizes", "Show what it would be all the same")
         self.old = text("", "warn")
-        for widget in (self.words, self.show_all, self.old):
-            self.body.addWidget(widget)
+        self.below(self.words, self.show_all, self.old)
         self.show_all.clicked.connect(session.summary.reveal)
         session.changed.connect(self.refresh)
         session.walk.moved.connect(self.refresh)

@@ -7,16 +7,18 @@ from typing import Any
 from napari.layers import Labels
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QListWidget, QListWidgetItem
+from superqt.utils import signals_blocked
 
 from napari_ssn.documents.adjudicated import How
 from napari_ssn.errors import SSNError
 from napari_ssn.gui.layers import colours
-from napari_ssn.gui.layers.adding import add_beside
+from napari_ssn.gui.layers.adding import add_beside, list_events
 from napari_ssn.gui.layers.drawing import PEOPLE_KEY, Drawings
 from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.listening import Listening
 from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
-from napari_ssn.gui.widgets.parts import Section, button, combo, row, say, text
+from napari_ssn.gui.widgets.parts import Section, button, check, combo, fill, say, text
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session
 from napari_ssn.session.reading import Made
@@ -38,11 +40,8 @@ class ReadersPanel(Section):
     """Whose outlines, what is said of them, and one that is made of all."""
 
     def __init__(self, viewer: Viewer, scene: Scene, session: Session, drawings: Drawings) -> None:
-        self.drawn = QCheckBox("Lines")
-        self.drawn.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.drawn.setToolTip(
-            "On the picture: around what any, at least half and all of them outlined"
-        )
+        tip = "On the picture: around what any, at least half and all of them outlined"
+        self.drawn = check("Lines", tip)
         super().__init__("Several people's outlines", ruled=False, beside=(self.drawn,))
         self._viewer, self._scene, self._session = viewer, scene, session
         self._drawings = drawings
@@ -65,18 +64,8 @@ class ReadersPanel(Section):
             "Make", "Show it as a layer of its own, to be corrected by painting on it"
         )
         self.save = button("Save…", _SAVE_TIP)
-        for widget in (
-            self.hint,
-            self.people,
-            self.compare,
-            self.label,
-            self.table,
-            self.summary,
-        ):
-            self.body.addWidget(widget)
-        self.body.addLayout(row([(self.how, 1), self.make, self.save]))
-        self.body.addWidget(self.details)
-        self.body.addWidget(self.about)
+        self.below(self.hint, self.people, self.compare, self.label, self.table, self.summary)
+        self.below([(self.how, 1), self.make, self.save], self.details, self.about)
         self.body.addStretch(1)
         self.compare.clicked.connect(self._compare)
         self.make.clicked.connect(self._make)
@@ -85,10 +74,8 @@ class ReadersPanel(Section):
         self.drawn.toggled.connect(session.readers.draw)
         self.details.toggled.connect(self.refresh)
         self.label.currentIndexChanged.connect(self._fill)
-        events = viewer.layers.events
-        self._events = (events.inserted, events.removed, events.reordered, events.renamed)
-        for event in self._events:
-            event.connect(self._list)
+        self._listening = Listening()
+        self._listening.to(self._list, *list_events(viewer))
         session.changed.connect(self.refresh)
         session.readers.changed.connect(self._follow)
         self._shown: Any = None
@@ -108,15 +95,14 @@ class ReadersPanel(Section):
             for item in before
             if item.checkState() != Qt.CheckState.Checked
         ]
-        self.people.blockSignals(True)
-        self.people.clear()
-        for layer in reversed(self._drawings.candidates):
-            item = QListWidgetItem(layer.name)
-            item.setData(Qt.ItemDataRole.UserRole, layer)
-            ticked = layer not in off and not layer.name.startswith(ADJUDICATED)
-            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
-            self.people.addItem(item)
-        self.people.blockSignals(False)
+        with signals_blocked(self.people):
+            self.people.clear()
+            for layer in reversed(self._drawings.candidates):
+                item = QListWidgetItem(layer.name)
+                item.setData(Qt.ItemDataRole.UserRole, layer)
+                ticked = layer not in off and not layer.name.startswith(ADJUDICATED)
+                item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+                self.people.addItem(item)
         self.refresh()
 
     def _compare(self) -> None:
@@ -175,11 +161,7 @@ class ReadersPanel(Section):
         found, result = self._session.readers.found, self._session.result
         names = [] if found is None else [capital(one) for one in found.readers.labels[1:]]
         at = max(0, self.label.currentIndex())
-        self.label.blockSignals(True)
-        self.label.clear()
-        self.label.addItems(names)
-        self.label.setCurrentIndex(min(at, len(names) - 1))
-        self.label.blockSignals(False)
+        fill(self.label, ((one, None) for one in names), min(at, len(names) - 1))
         if result is not None:
             self.table.horizontalHeaderItem(_SIZE).setText(size_heading(result.measure.flat))
         self._fill()
@@ -226,9 +208,8 @@ class ReadersPanel(Section):
             widget.setVisible(found is not None)
         self.label.setVisible(found is not None and self.label.count() > 1)
         self.drawn.setVisible(found is not None)
-        self.drawn.blockSignals(True)
-        self.drawn.setChecked(room.drawn)
-        self.drawn.blockSignals(False)
+        with signals_blocked(self.drawn):
+            self.drawn.setChecked(room.drawn)
         free = found is not None and not room.busy
         self.how.setEnabled(free)
         self.make.setEnabled(free)
@@ -236,8 +217,7 @@ class ReadersPanel(Section):
 
     def shut(self) -> None:
         """Let go of the viewer."""
-        for event in self._events:
-            event.disconnect(self._list)
+        self._listening.stop()
 
 
 def _short(name: str) -> str:

@@ -8,7 +8,7 @@ from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.shown import entry_words
 from napari_ssn.gui.widgets.later import Later
-from napari_ssn.gui.widgets.parts import Section, combo, row, text
+from napari_ssn.gui.widgets.parts import Section, combo, text
 from napari_ssn.session import Session
 
 
@@ -28,7 +28,7 @@ class ResultsPanel(Section):
         self.box.setAccessibleName("Results")
         self.title = text("Results", "section", wrap=False)
         self.title.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
-        self.body.addLayout(row([self.title, (self.box, 1)]))
+        self.below([self.title, (self.box, 1)])
         self.box.activated.connect(self._picked)
         session.results.changed.connect(self.refresh)
         session.changed.connect(self.refresh)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QProgressBar, QRadioButton, QWidget
+from qtpy.QtWidgets import QProgressBar, QRadioButton
+from superqt.utils import signals_blocked
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.widgets.page import reveal
-from napari_ssn.gui.widgets.parts import Section, button, line, row, say, spin, text
+from napari_ssn.gui.widgets.parts import Block, Section, button, line, say, spin, strip, text
 from napari_ssn.session import Session
 from napari_ssn.text.dock import CLICK_ON_LESION, NO_CENTRE, READY_CENTRED, done_line
 from napari_ssn.text.problems import seconds
@@ -25,17 +26,14 @@ class RegionPanel(Section):
         self.place.setCheckable(True)
         self.where = line("muted")
         # Qt leaves their words a pixel too few beside a box with an edge.
-        self.body.addLayout(row([self.whole, (self.around, 1)]))
-        self.body.addLayout(row([(self.where, 1), self.place]))
+        self.below([self.whole, (self.around, 1)], [(self.where, 1), self.place])
         self.depth = spin(0, 200, 15, "How far the model looks along the volume, slice by slice")
         self.depth.setPrefix("±")
         self.depth.setSuffix(" mm")
         self.depth.setKeyboardTracking(False)
         self.depth.setFixedWidth(118)
-        self.along = QWidget()
-        words = text("Slices to either side", "muted", wrap=False)
-        self.along.setLayout(row([words, 1, self.depth]))
-        self.body.addWidget(self.along)
+        self.along = strip([text("Slices to either side", "muted", wrap=False), 1, self.depth])
+        self.below(self.along)
         # Of which image a click was asked for, as long as it has no centre.
         self._asked: int | None = None
         self.around.toggled.connect(self._session.set_around_point)
@@ -64,14 +62,12 @@ class RegionPanel(Section):
         self.place.setVisible(session.setup.around_point)
         self.place.setEnabled(usable)
         if session.setup.around_point != self.around.isChecked() or not self.whole.isChecked():
-            self.around.blockSignals(True)
-            (self.around if session.setup.around_point else self.whole).setChecked(True)
-            self.around.blockSignals(False)
+            with signals_blocked(self.around):
+                (self.around if session.setup.around_point else self.whole).setChecked(True)
         self._ask(usable)
         self.along.setVisible(session.setup.looks_along)
-        self.depth.blockSignals(True)
-        self.depth.setValue(round(session.setup.depth_mm))
-        self.depth.blockSignals(False)
+        with signals_blocked(self.depth):
+            self.depth.setValue(round(session.setup.depth_mm))
         say(self.where, self._words() if usable else "")
 
     def _ask(self, usable: bool) -> None:
@@ -97,11 +93,12 @@ class RegionPanel(Section):
         return at or NO_CENTRE
 
 
-class RunPanel(Section):
+class RunPanel(Block):
     """One button, a progress bar, and one line that says how things stand."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__("", ruled=False)
+        # The bar keeps its room while it is hidden: no more is wasted around it.
+        super().__init__(spacing=1)
         self._session = session
         self.button = button("Run", "", "main")
         self.bar = QProgressBar()
@@ -114,11 +111,7 @@ class RunPanel(Section):
         self.status = text("", "muted")
         # What is said of a result stands beside the button: below it every row counts.
         self.done = line("muted")
-        # The bar keeps its room while it is hidden: no more is wasted around it.
-        self.body.setSpacing(1)
-        self.body.addLayout(row([(self.button, 2), (self.done, 3)]))
-        for widget in (self.bar, self.status):
-            self.body.addWidget(widget)
+        self.below([(self.button, 2), (self.done, 3)], self.bar, self.status)
         self.button.clicked.connect(self.press)
         self._clock = QTimer(self)
         self._clock.setInterval(100)

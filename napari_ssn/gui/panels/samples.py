@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 
 from napari_ssn.gui.panels.shown import shown_words
 from napari_ssn.gui.widgets.later import Later
-from napari_ssn.gui.widgets.parts import Section, button, line, row, spin
+from napari_ssn.gui.widgets.parts import Section, button, line, spin
 from napari_ssn.session import Session
 from napari_ssn.text.sizes import capital
 
@@ -26,8 +26,8 @@ class SamplePanel(Section):
         self.count = spin(1, _MOST, to_add, "How many samples to add as layers")
         self.add = button("Add samples", "Add them to the layer list, one after the other")
         self.keep = button("Keep", "Keep this hypothesis as a layer of its own (K)")
-        self.body.addLayout(row([self.previous, (self.here, 1), self.next, self.keep]))
-        self.body.addLayout(row([self.count, (self.add, 1)]))
+        self.below([self.previous, (self.here, 1), self.next, self.keep])
+        self.below([self.count, (self.add, 1)])
         self.previous.clicked.connect(self.step_back)
         self.next.clicked.connect(self.step_on)
         self.add.clicked.connect(self.add_samples)

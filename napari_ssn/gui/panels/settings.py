@@ -12,7 +12,7 @@ from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.computer import ComputerPanel
 from napari_ssn.gui.panels.spread import SpreadPanel
 from napari_ssn.gui.widgets.forms import Form, lay_out
-from napari_ssn.gui.widgets.parts import Section, text
+from napari_ssn.gui.widgets.parts import Block, text
 from napari_ssn.prediction.wish import KINDS
 from napari_ssn.session import Session
 from napari_ssn.text.directions import KIND_WORDS
@@ -52,11 +52,11 @@ class Together:
     )
 
 
-class SettingsPanel(Section):
+class SettingsPanel(Block):
     """Device, numbers, and how outlines are drawn. Each takes effect at once."""
 
     def __init__(self, scene: Scene, session: Session) -> None:
-        super().__init__("", ruled=False)
+        super().__init__()
         self._scene, self._session = scene, session
         self._walking = Form(Walking(), self._turn)
         self._look = Form(scene.look, self._draw)

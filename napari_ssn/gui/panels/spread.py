@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import astuple, make_dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
-
 from napari_ssn.core.spread import Spread
 from napari_ssn.gui.widgets.forms import Form, lay_out
-from napari_ssn.gui.widgets.parts import Section, button, text
+from napari_ssn.gui.widgets.parts import Block, Section, button, text
 from napari_ssn.session import Session
 from napari_ssn.text.dock import OWN_SPREAD
 from napari_ssn.text.forms import asked
@@ -42,15 +40,9 @@ class SpreadPanel(Section):
         self.reset = button("Reset", "Back to the spread that the model has learnt", "small")
         super().__init__("Spread of the hypotheses", beside=(self.reset,))
         self._session = session
-        self._place = QVBoxLayout()
-        self.body.addLayout(self._place)
-        self.body.addWidget(
-            text(
-                OWN_SPREAD,
-                "muted",
-            )
-        )
-        self._rows: QWidget | None = None
+        self._place = Block()
+        self.below(self._place, text(OWN_SPREAD, "muted"))
+        self._rows: Block | None = None
         self._ask(())
         # Of which result there are boxes.
         self._run: int | None = None
@@ -68,13 +60,11 @@ class SpreadPanel(Section):
         """A box for all, and one for each name."""
         if self._rows is not None:
             self._rows.deleteLater()
-        self._rows = QWidget()
-        inner = QVBoxLayout(self._rows)
-        inner.setContentsMargins(0, 0, 0, 0)
-        self._place.addWidget(self._rows)
+        self._rows = Block()
+        self._place.below(self._rows)
         self._model = _factors(names)
         self._form: Form[Any] = Form(self._model(), self._changed)
-        lay_out((self._form,), inner)
+        lay_out((self._form,), self._rows.body)
         self.overall, *boxes = (box for _, box in self._form.items())
         # By their numbers, the background first.
         self.per_label = [*boxes[-1:], *boxes[:-1]]

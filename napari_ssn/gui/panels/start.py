@@ -10,13 +10,13 @@ from typing import Any
 from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_ssn.gui.panels.opening import OpeningPanel
-from napari_ssn.gui.widgets.parts import Section, button, row, text
+from napari_ssn.gui.widgets.parts import Block, button, text
 from napari_ssn.samples import COUNT, sample, with_hash
 from napari_ssn.session import Session
 from napari_ssn.text.dock import DROP_HERE, WHAT_HAPPENS
 
 
-class StartPanel(Section):
+class StartPanel(Block):
     """Open a scan, try a sample, or drop a folder; shown while there is no image.
 
     Attributes:
@@ -34,7 +34,7 @@ class StartPanel(Section):
         session: Session,
         more: Mapping[str, Callable[[], None]],
     ) -> None:
-        super().__init__("", ruled=False)
+        super().__init__()
         self._opening = opening
         self.ask_files: Callable[[], Sequence[str]] = self._files
         self.ask_folder: Callable[[], str] = self._folder
@@ -50,10 +50,9 @@ class StartPanel(Section):
         self.open.setMenu(self._open_menu)
         self.samples.setMenu(self._sample_menu)
         session.sidecars.wanted.connect(self.find)
-        self.body.addWidget(text("Open a scan, or try a sample", "headline"))
-        self.body.addLayout(row([(self.open, 1), (self.samples, 1)]))
-        self.body.addWidget(text(DROP_HERE, "muted"))
-        self.body.addWidget(text(WHAT_HAPPENS, "muted"))
+        self.below(text("Open a scan, or try a sample", "headline"))
+        self.below([(self.open, 1), (self.samples, 1)])
+        self.below(text(DROP_HERE, "muted"), text(WHAT_HAPPENS, "muted"))
 
     def _files(self) -> Sequence[str]:
         return list(QFileDialog.getOpenFileNames(self, "Open a scan")[0])

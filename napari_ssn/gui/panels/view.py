@@ -13,8 +13,9 @@ from napari_ssn.geometry.intensity import CT_WINDOWS, looks_like_ct, percentile_
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.planes import PLANES, Planes
 from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.listening import Listening
 from napari_ssn.gui.panels.linked import LinkedPlanes
-from napari_ssn.gui.widgets.parts import Section, button, row
+from napari_ssn.gui.widgets.parts import Block, button, row
 from napari_ssn.session import Session
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _ROOM, _GAP = 340, 6
 _PERCENTILE = "0.5–99.5 %"
 
 
-class ViewPanel(Section):
+class ViewPanel(Block):
     """Axial, coronal, sagittal, and contrast windows. Nothing here changes an image's values.
 
     Attributes:
@@ -40,7 +41,7 @@ class ViewPanel(Section):
     """
 
     def __init__(self, viewer: Viewer, picture: Picture, scene: Scene, session: Session) -> None:
-        super().__init__("", ruled=False)
+        super().__init__()
         self._viewer, self._picture, self._session = viewer, picture, session
         self.planes = Planes(viewer, picture)
         self.buttons = []
@@ -68,11 +69,10 @@ class ViewPanel(Section):
         self.menu.aboutToShow.connect(self.fill)
         self._ct: tuple[int, bool] | None = None
         planes = zip((*self.buttons, self.all, self.window), (5, 7, 7, 4, 8), strict=True)
-        self._rows = row(list(planes)), row([1])
-        for one in self._rows:
-            self.body.addLayout(one)
-        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
-            event.connect(self.refresh)
+        self._rows = row(planes), row([1])
+        self.below(*self._rows)
+        self._listening = Listening()
+        self._listening.to(self.refresh, viewer.dims.events.order, viewer.dims.events.ndisplay)
         session.changed.connect(self.refresh)
         session.places.looked.connect(self._look)
         session.found.connect(self._come_near)
@@ -171,5 +171,4 @@ class ViewPanel(Section):
             tidy: whether there still is a window to take the other planes from.
         """
         self.linked.close(tidy)
-        for event in (self._viewer.dims.events.order, self._viewer.dims.events.ndisplay):
-            event.disconnect(self.refresh)
+        self._listening.stop()

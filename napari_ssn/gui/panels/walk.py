@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QLabel, QVBoxLayout
+from superqt.utils import signals_blocked
 
 from napari_ssn.gui.widgets.histogram import SizeHistogram
 from napari_ssn.gui.widgets.hover import Hover
@@ -42,16 +43,12 @@ class ResultPanel(Section):
         super().__init__("")
         self._session = session
         self.empty = text(NOTHING_YET, "muted")
-        self.body.addWidget(self.empty)
         self._lines = QVBoxLayout()
         self._lines.setSpacing(2)
-        self.body.addLayout(self._lines)
-        self.old = text("", "warn")
-        self.old.hide()
-        self.body.addWidget(self.old)
-        self.doubt = text("", "warn")
-        self.doubt.hide()
-        self.body.addWidget(self.doubt)
+        self.old, self.doubt = text("", "warn"), text("", "warn")
+        self.below(self.empty, self._lines, self.old, self.doubt)
+        for words in (self.old, self.doubt):
+            words.hide()
         self.headlines: list[QLabel] = []
         self.cut_off: list[QLabel] = []
         self.ranges: list[QLabel] = []
@@ -174,8 +171,7 @@ class SliderPanel(Section):
         self.slider.setToolTip(SLIDER_TIP)
         self.slider.setPageStep(round(0.5 / STEP))
         self.low, self.high = text("", "muted", wrap=False), text("", "muted", wrap=False)
-        self.body.addWidget(self.directions)
-        self.body.addLayout(row([self.low, (self.slider, 1), self.high]))
+        self.below(self.directions, [self.low, (self.slider, 1), self.high])
         self._timer = QTimer(self)
         self._timer.setInterval(40)
         self._timer.timeout.connect(self._tick)
@@ -296,9 +292,8 @@ class SliderPanel(Section):
         least, most = walk.here.ends()
         stops = round(least / STEP), round(most / STEP)
         if (self.slider.minimum(), self.slider.maximum()) != stops:
-            self.slider.blockSignals(True)
-            self.slider.setRange(*stops)
-            self.slider.blockSignals(False)
+            with signals_blocked(self.slider):
+                self.slider.setRange(*stops)
             self.slider.update()
         # Where one network outlines anything there is nowhere to go.
         self.slider.setEnabled(least < most)
@@ -320,9 +315,8 @@ class SliderPanel(Section):
         self._end()
         position = round(sigma / STEP)
         if self.slider.value() != position:
-            self.slider.blockSignals(True)
-            self.slider.setValue(position)
-            self.slider.blockSignals(False)
+            with signals_blocked(self.slider):
+                self.slider.setValue(position)
         if self._session.result is not None and walk.directions is not None:
             self._offer(self._session.result)
         at = self.directions.findData(choice.direction)

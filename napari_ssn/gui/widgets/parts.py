@@ -9,10 +9,12 @@ from napari.utils.theme import get_theme
 from qtpy import QT_VERSION
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPushButton,
     QSizePolicy,
     QSpinBox,
@@ -23,6 +25,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QElidingLabel
+from superqt.utils import signals_blocked
 
 from napari_ssn.gui.widgets.wheel import unturned
 from napari_ssn.text.lines import kept_together
@@ -269,6 +272,15 @@ def combo(tip: str) -> QComboBox:
     return made
 
 
+def fill(box: QComboBox, entries: Iterable[tuple[str, Any]], at: int) -> None:
+    """Let a combo box offer words, each with what it stands for, the chosen one; nobody is told."""
+    with signals_blocked(box):
+        box.clear()
+        for words, data in entries:
+            box.addItem(words, data)
+        box.setCurrentIndex(at)
+
+
 def row(items: Iterable[QWidget | int | tuple[QWidget, int]]) -> QHBoxLayout:
     """Widgets side by side; a number is a stretch, a pair a widget with its stretch."""
     layout = QHBoxLayout()
@@ -284,6 +296,13 @@ def row(items: Iterable[QWidget | int | tuple[QWidget, int]]) -> QHBoxLayout:
     return layout
 
 
+def strip(items: Iterable[QWidget | int | tuple[QWidget, int]]) -> QWidget:
+    """A `row` that can be shown and hidden as a whole."""
+    made = QWidget()
+    made.setLayout(row(items))
+    return made
+
+
 def rule() -> QFrame:
     """A thin line between two parts."""
     made = QFrame()
@@ -292,7 +311,38 @@ def rule() -> QFrame:
     return made
 
 
-class Section(QWidget):
+def check(words: str, tip: str) -> QCheckBox:
+    """A box to tick."""
+    made = QCheckBox(words)
+    made.setToolTip(tip)
+    # The keys of the window must not end in a box that was ticked last.
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
+
+
+class Block(QWidget):
+    """What stands below each other, as wide as there is room for.
+
+    Args:
+        spacing: pixels between two of them.
+    """
+
+    def __init__(self, spacing: int = 4) -> None:
+        super().__init__()
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(spacing)
+
+    def below(self, *items: QWidget | QLayout | list[Any]) -> None:
+        """Put more below; a list is a `row`."""
+        for item in items:
+            if isinstance(item, QWidget):
+                self.body.addWidget(item)
+            else:
+                self.body.addLayout(row(item) if isinstance(item, list) else item)
+
+
+class Section(Block):
     """A part of the dock with a title and a thin line above it.
 
     Args:
@@ -303,32 +353,26 @@ class Section(QWidget):
 
     def __init__(self, title: str, ruled: bool = True, beside: Sequence[QWidget] = ()) -> None:
         super().__init__()
-        self.body = QVBoxLayout(self)
-        self.body.setContentsMargins(0, 0, 0, 0)
-        self.body.setSpacing(4)
         if ruled:
-            self.body.addWidget(rule())
+            self.below(rule())
         if title:
             head = line("section")
             head.setText(title)
-            self.body.addLayout(row([(head, 1), *beside]))
+            self.below([(head, 1), *beside])
 
 
-class Lines(QWidget):
+class Lines(Block):
     """Sentences below each other, a little apart."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(spacing=5)
         self._lines: list[QLabel] = []
-        self._body = QVBoxLayout(self)
-        self._body.setContentsMargins(0, 0, 0, 0)
-        self._body.setSpacing(5)
 
     def say(self, lines: Sequence[str]) -> None:
         """Say others; nothing where there are none."""
         while len(self._lines) < len(lines):
             self._lines.append(text(""))
-            self._body.addWidget(self._lines[-1])
+            self.below(self._lines[-1])
         for at, label in enumerate(self._lines):
             say(label, lines[at] if at < len(lines) else "")
         self.setVisible(bool(lines))
@@ -338,12 +382,9 @@ class Lines(QWidget):
         return "\n".join(label.text() for label in self._lines if label.text())
 
 
-def column(*panels: QWidget, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QWidget:
+def column(*panels: QWidget, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Block:
     """Panels below each other."""
-    made = QWidget()
-    layout = QVBoxLayout(made)
-    layout.setContentsMargins(*margins)
-    layout.setSpacing(6)
-    for panel in panels:
-        layout.addWidget(panel)
+    made = Block(spacing=6)
+    made.body.setContentsMargins(*margins)
+    made.below(*panels)
     return made

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.world import in_layer, in_viewer, layer_units
+from napari_ssn.gui.listening import Listening
 
 
 class SteadyView:
@@ -26,8 +27,8 @@ class SteadyView:
         self._image: Image | None = None
         self._units: NDArray[np.float64] = np.ones(0)
         self._place: tuple[float, ...] = ()
-        for event in (viewer.dims.events.point, viewer.dims.events.units):
-            event.connect(self.follow)
+        self._listening = Listening()
+        self._listening.to(self.follow, viewer.dims.events.point, viewer.dims.events.units)
         # An image may come without a word of the sliders: they stay where they were.
         picture.taken.append(self.follow)
         self.follow()
@@ -59,6 +60,5 @@ class SteadyView:
 
     def close(self) -> None:
         """Let go of the viewer."""
-        for event in (self._viewer.dims.events.point, self._viewer.dims.events.units):
-            event.disconnect(self.follow)
+        self._listening.stop()
         self._picture.taken.remove(self.follow)

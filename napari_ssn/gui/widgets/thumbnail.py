@@ -6,15 +6,15 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
-from napari_ssn.gui.widgets.parts import text
+from napari_ssn.gui.widgets.parts import Block, text
 
 #: Pixels of a picture's side, at least.
 SIDE = 128
 
 
-class Thumbnail(QWidget):
+class Thumbnail(Block):
     """A slice of a scan and when that was taken; empty where the scan ends before.
 
     Attributes:
@@ -23,7 +23,7 @@ class Thumbnail(QWidget):
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__()
+        super().__init__(spacing=2)
         self._name = name
         self.picture, self.caption = QLabel(), text("", "muted")
         # Narrower, the dock has the pictures narrower, too: it is not kept wide by them.
@@ -33,11 +33,7 @@ class Thumbnail(QWidget):
         self.picture.setWordWrap(True)
         self.picture.setAccessibleName(name)
         self.picture.setToolTip(f"{name}: the slice with the middle outline")
-        body = QVBoxLayout(self)
-        body.setContentsMargins(0, 0, 0, 0)
-        body.setSpacing(2)
-        body.addWidget(self.picture)
-        body.addWidget(self.caption)
+        self.below(self.picture, self.caption)
         for one in (self.picture, self.caption):
             one.setAlignment(Qt.AlignmentFlag.AlignCenter)
 

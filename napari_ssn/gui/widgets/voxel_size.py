@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
-
 from napari_ssn.gui.widgets.forms import Form
-from napari_ssn.gui.widgets.parts import button, row, text
+from napari_ssn.gui.widgets.parts import Block, button, text
 from napari_ssn.text.dock import size_unknown
 from napari_ssn.text.forms import asked
 
@@ -28,7 +26,7 @@ class Millimetres:
     between: float = asked(0.0, "From slice to slice, in mm", **_HOW)
 
 
-class VoxelSize(QWidget):
+class VoxelSize(Block):
     """Boxes for the size of a voxel, columns first.
 
     Args:
@@ -36,7 +34,7 @@ class VoxelSize(QWidget):
     """
 
     def __init__(self, given: Callable[[Sequence[float]], None]) -> None:
-        super().__init__()
+        super().__init__(spacing=2)
         self._given, self._axes = given, 3
         self._form = Form(Millimetres(), self._check)
         self.boxes = [box for _, box in self._form.items()]
@@ -44,13 +42,9 @@ class VoxelSize(QWidget):
         self.set = button("Set", "Measure this image with that size instead of counting voxels")
         self.set.clicked.connect(self._pressed)
         across, down, between = ((box, 1) for box in self.boxes)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
         self.question = text("", "warn")
-        layout.addWidget(self.question)
         signs = (text("×", "muted", wrap=False), text("mm", "muted", wrap=False))
-        layout.addLayout(row([across, signs[0], down, self.mark, between, signs[1], self.set]))
+        self.below(self.question, [across, signs[0], down, self.mark, between, signs[1], self.set])
 
     def show_axes(self, axes: int) -> None:
         """Ask for so many sizes, 2 or 3."""
