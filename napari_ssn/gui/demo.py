@@ -235,7 +235,7 @@ def _take(viewer: napari.Viewer, out: Path, name: str) -> str:
 
 def _size(dock: SSNDock) -> str:
     """Sizes as the window shows them once they are measured."""
-    wait_until(dock, lambda: dock.session.summary.across.here is not None)
+    wait_until(dock, lambda: dock.session.summary.diameters is not None)
     return ", ".join(label.text() for label in dock.result.headlines)
 
 

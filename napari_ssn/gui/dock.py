@@ -46,8 +46,9 @@ from napari_ssn.gui.panels.walk import ResultPanel, SliderPanel
 from napari_ssn.gui.preferences import preferences
 from napari_ssn.gui.widgets.fold import Fold
 from napari_ssn.gui.widgets.page import Page
-from napari_ssn.gui.widgets.parts import colours_of, column, style_of
+from napari_ssn.gui.widgets.parts import column
 from napari_ssn.gui.widgets.steady import SteadyView
+from napari_ssn.gui.widgets.style import colours_of, style_of
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
 from napari_ssn.session.keeping import Keeping, kept_folder

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal
@@ -37,18 +38,13 @@ class Worker(QObject):
     """
 
     # Across threads a Qt signal becomes an event of the receiver's own loop.
-    _ended = Signal(object, object)
-    _failed = Signal(object, str)
-    _told = Signal(object, object)
+    _said = Signal(object, object, bool)
 
     def __init__(self) -> None:
         super().__init__()
         self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(1, "napari-ssn")
         self._newest: dict[str, _Ticket] = {}
-        queued = Qt.ConnectionType.QueuedConnection
-        self._ended.connect(self._on_ended, queued)
-        self._failed.connect(self._on_failed, queued)
-        self._told.connect(self._on_told, queued)
+        self._said.connect(self._hear, Qt.ConnectionType.QueuedConnection)
         application = QCoreApplication.instance()
         if application is not None:
             # What ends without the window being closed waits for this thread, and for nothing.
@@ -98,15 +94,15 @@ class Worker(QObject):
             return
 
         def tell(*what: Any) -> None:
-            if not ticket.dropped.is_set():
-                self._told.emit(ticket, what)
+            if ticket.progress is not None:
+                self._say(ticket, partial(ticket.progress, *what), last=False)
 
         try:
             cancel = Cancel(ticket.dropped.is_set)
             with cancel.heeded():
                 value = job(tell, cancel)
         except SSNError as error:
-            self._send(self._failed, ticket, problem(error))
+            self._say(ticket, partial(ticket.failed, problem(error)))
         except Exception as error:  # noqa: BLE001
             # Nobody above this frame would ever hear of it: tell the user and the log. The
             # message may hold a path or a name, so that it and the traceback are for debugging.
@@ -115,27 +111,18 @@ class Worker(QObject):
             level = logging.DEBUG if ticket.dropped.is_set() else logging.ERROR
             _log.log(level, "A job of napari-ssn failed: %s", type(error).__name__)
             _log.debug("Traceback of the failed job", exc_info=True)
-            self._send(self._failed, ticket, problem(error))
+            self._say(ticket, partial(ticket.failed, problem(error)))
         else:
-            self._send(self._ended, ticket, value)
+            self._say(ticket, partial(ticket.done, value))
 
-    def _send(self, signal: Any, ticket: _Ticket, what: Any) -> None:
+    def _say(self, ticket: _Ticket, hear: Callable[[], None], last: bool = True) -> None:
+        """In the thread: have something heard in the window's."""
         if not ticket.dropped.is_set():
-            signal.emit(ticket, what)
+            self._said.emit(ticket, hear, last)
 
-    def _current(self, ticket: _Ticket) -> bool:
-        return self._newest.get(ticket.channel) is ticket
-
-    def _on_ended(self, ticket: _Ticket, value: Any) -> None:
-        if self._current(ticket):
+    def _hear(self, ticket: _Ticket, hear: Callable[[], None], last: bool) -> None:
+        if self._newest.get(ticket.channel) is not ticket:
+            return
+        if last:
             del self._newest[ticket.channel]
-            ticket.done(value)
-
-    def _on_failed(self, ticket: _Ticket, text: str) -> None:
-        if self._current(ticket):
-            del self._newest[ticket.channel]
-            ticket.failed(text)
-
-    def _on_told(self, ticket: _Ticket, what: tuple[Any, ...]) -> None:
-        if self._current(ticket) and ticket.progress is not None:
-            ticket.progress(*what)
+        hear()

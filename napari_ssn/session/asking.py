@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_ssn import prediction
 from napari_ssn.core import given
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from napari_ssn.prediction.prediction import Prediction
 
 
-@dataclass(frozen=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A question, and what is so in the hypotheses that it is put to."""
 
     result: Prediction
@@ -33,9 +31,7 @@ class _Asked:
 
 
 def _find(asked: _Asked, cancel: Cancel) -> Answer:
-    return prediction.answer.find_answer(
-        asked.result, asked.points, asked.only, asked.question, cancel
-    )
+    return prediction.answer.find_answer(*asked, cancel)
 
 
 class Asking(Steering):
@@ -60,7 +56,6 @@ class Asking(Steering):
         """A new result: nobody has asked anything of it."""
         super().begin(result)
         self._seen = ((), ())
-        self._answer.forget()
         self.changed.emit()
 
     @property

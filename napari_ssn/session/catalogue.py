@@ -75,7 +75,7 @@ class Catalogue:
             return
         self._runner.submit(
             "warm up",
-            lambda progress, cancel: jobs.warm_up(self.store, model.folder, device),
+            lambda progress, cancel: self.store.get(model.folder, device),
             lambda loaded: None,
             self._failed,
         )

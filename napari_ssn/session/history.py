@@ -42,15 +42,15 @@ class History:
         """Whether a step that was taken back can be made again."""
         return bool(self._after)
 
-    def step(self, here: Choice, same_gesture: bool = False) -> None:
-        """Somebody goes on from here; within one gesture only its beginning is come back to."""
+    def step(self, here: Choice | Deed, same_gesture: bool = False) -> None:
+        """Somebody goes on from here, or has done something and stands where they stood.
+
+        Args:
+            here: where they stood, or what was done.
+            same_gesture: whether it goes with the step before; its beginning is come back to.
+        """
         if not same_gesture:
             self._before = [*self._before, here][-UNDO_STEPS:]
-        self._after.clear()
-
-    def did(self, deed: Deed) -> None:
-        """Somebody has done something, and stands where they stood."""
-        self._before = [*self._before, deed][-UNDO_STEPS:]
         self._after.clear()
 
     def undid(self, deed: Deed) -> None:
@@ -59,43 +59,17 @@ class History:
 
     def undo(self, here: Choice) -> Choice | None:
         """Take a step back: where one stood before it; None where one stands there already."""
-        step = self._before.pop() if self._before else None
-        if isinstance(step, Deed):
-            self._after.append(step)
-            step.undo()
-            return None
-        if step is not None:
-            self._after.append(here)
-        return step
+        return _turned(self._before, self._after, here, lambda deed: deed.undo())
 
     def redo(self, here: Choice) -> Choice | None:
         """Make a step again: where one stood after it; None where one stands there already."""
-        step = self._after.pop() if self._after else None
-        if isinstance(step, Deed):
-            self._before.append(step)
-            step.redo()
-            return None
-        if step is not None:
-            self._before.append(here)
-        return step
+        return _turned(self._after, self._before, here, lambda deed: deed.redo())
 
-    def keep(self, wanted: Callable[[Choice], bool]) -> None:
-        """Keep only some of the places, and all deeds."""
-
-        def stays(step: Choice | Deed) -> bool:
-            return isinstance(step, Deed) or wanted(step)
-
-        self._before = list(filter(stays, self._before))
-        self._after = list(filter(stays, self._after))
-
-    def change(self, changed: Callable[[Choice], Choice]) -> None:
-        """Have others in the place of all places."""
-
-        def anew(step: Choice | Deed) -> Choice | Deed:
-            return step if isinstance(step, Deed) else changed(step)
-
-        self._before = list(map(anew, self._before))
-        self._after = list(map(anew, self._after))
+    def change(self, changed: Callable[[Choice], Choice | None]) -> None:
+        """Have others in the place of all places; None where one is come back to no more."""
+        for steps in (self._before, self._after):
+            anew = (step if isinstance(step, Deed) else changed(step) for step in steps)
+            steps[:] = [step for step in anew if step is not None]
 
     def clear(self) -> None:
         """Forget all steps."""
@@ -109,3 +83,21 @@ class History:
     def resume(self, left: Any) -> None:
         """See `SessionPart`."""
         self._before, self._after = map(list, left)
+
+
+def _turned(
+    steps: list[Choice | Deed],
+    others: list[Choice | Deed],
+    here: Choice,
+    do: Callable[[Deed], None],
+) -> Choice | None:
+    """Take the last of some steps, and remember the way back among others."""
+    if not steps:
+        return None
+    step = steps.pop()
+    if isinstance(step, Deed):
+        others.append(step)
+        do(step)
+        return None
+    others.append(here)
+    return step

@@ -16,7 +16,7 @@ from napari_ssn import documents, network, prediction, remote
 from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.errors import NEVER, Cancel, DeviceError, ModelError, ServerError
 from napari_ssn.prediction.choice import Choice
-from napari_ssn.prediction.held import Drawn, Held, Waiting
+from napari_ssn.prediction.held import Drawn, Waiting
 from napari_ssn.prediction.source import Source
 from napari_ssn.remote.elsewhere import Elsewhere
 from napari_ssn.session.records import (
@@ -93,11 +93,6 @@ def survey(
 def read_entry(folder: Path) -> ModelEntry:
     """Read a model folder's card; ModelError says what is wrong with it."""
     return ModelEntry(folder, documents.card.read_card(folder))
-
-
-def warm_up(store: ModelStore, folder: Path, device: str) -> None:
-    """Import what a run needs and load a model, so that the first run does not wait."""
-    store.get(folder, device)
 
 
 def run_job(
@@ -235,22 +230,23 @@ def bring_job(
 ) -> tuple[Brought, tuple[tuple[Decoded, ...], ...]]:
     """Make results of studies again that are of an image, and what was kept of each."""
     brought = prediction.studies.bring(waiting, source, number, cancel)
-    kept = [tuple(_drawn_again(held, one) for one in held.kept) for _, held in brought.held]
+    kept = [
+        tuple(decode_job(held.prediction, one.choice, True, held.lesions, one) for one in held.kept)
+        for _, held in brought.held
+    ]
     return brought, tuple(kept)
 
 
-def _drawn_again(held: Held, drawn: Drawn) -> Decoded:
-    """A hypothesis that a study kept, as it was drawn."""
-    found, choice = held.prediction, drawn.choice
-    hypothesis = prediction.decode.hypothesis_of(found, choice, held.lesions)
-    record = prediction.record.describe(found, choice, held.lesions, hypothesis)
-    labels = hypothesis.label_map if drawn.labels is None else drawn.labels
-    told = record.model_dump(mode="json")
-    return Decoded.of(found, choice, True, labels, told, drawn.edited)
-
-
-def decode_job(result: Prediction, choice: Choice, kept: bool, lesions: Lesions | None) -> Decoded:
-    """Decode a whole hypothesis onto the image's grid."""
+def decode_job(
+    result: Prediction,
+    choice: Choice,
+    kept: bool,
+    lesions: Lesions | None,
+    drawn: Drawn | None = None,
+) -> Decoded:
+    """Decode a whole hypothesis onto the image's grid, with what a study has drawn of it."""
     hypothesis = prediction.decode.hypothesis_of(result, choice, lesions)
-    record = prediction.record.describe(result, choice, lesions, hypothesis)
-    return Decoded.of(result, choice, kept, hypothesis.label_map, record.model_dump(mode="json"))
+    told = prediction.record.describe(result, choice, lesions, hypothesis).model_dump(mode="json")
+    labels = None if drawn is None else drawn.labels
+    labels = hypothesis.label_map if labels is None else labels
+    return Decoded.of(result, choice, kept, labels, told, drawn is not None and drawn.edited)

@@ -21,6 +21,8 @@ class SessionPart:
     def begin(self, result: Prediction) -> None:
         """Another result is there, of which nothing is known."""
         self._result = result
+        for one in self._derived:
+            one.forget()
 
     def renew(self, result: Prediction) -> None:
         """It is the same run with another spread: to most parts that is another result."""
@@ -36,10 +38,14 @@ class SessionPart:
     def close(self) -> None:
         """Let go of the result, of what follows from it, and of who listens."""
         self._result = None
-        for one in vars(self).values():
-            if isinstance(one, Derived):
-                one.close()
+        for one in self._derived:
+            one.close()
         silence(self)
+
+    @property
+    def _derived(self) -> list[Derived[Any, Any]]:
+        """What follows from the result, and is found out while somebody waits."""
+        return [one for one in vars(self).values() if isinstance(one, Derived)]
 
 
 def silence(part: object) -> None:

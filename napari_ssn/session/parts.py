@@ -23,7 +23,7 @@ from napari_ssn.session.part import SessionPart, silence
 from napari_ssn.session.places import Places
 from napari_ssn.session.pointing import Pointing
 from napari_ssn.session.reading import ReadersRoom
-from napari_ssn.session.records import Plane, Preview, Settings, State
+from napari_ssn.session.records import Beside, Note, Plane, Preview, Settings, State
 from napari_ssn.session.results import Results
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.running import Running
@@ -33,7 +33,6 @@ from napari_ssn.session.sidecars import Sidecars
 from napari_ssn.session.steering import Means
 from napari_ssn.session.study import Studies
 from napari_ssn.session.summary import Summary
-from napari_ssn.session.telling import Beside, Note, Teller
 from napari_ssn.session.walk import Walk
 from napari_ssn.text.hindrances import IMAGE_CLOSED, POINT_AFTER_ANOTHER_RUN, POINT_AFTER_RUN
 from napari_ssn.text.presence import Presence
@@ -71,23 +70,23 @@ class Parts:
         self.result: Prediction | None = None
         #: That its run took.
         self.seconds = 0.0
-        self._teller = Teller(self.changed.emit)
-        failed = self._teller.failed
+        #: The last thing worth telling; None where there is nothing.
+        self.note: Note | None = None
         self.setup = Setup()
         self.catalogue = Catalogue(
             runner, self.setup, lambda: self.settings, self._looked, model_folders
         )
-        self.walk = Walk(runner, self.settings, failed)
-        self.comparing = Comparing(runner, self.walk, failed)
+        self.walk = Walk(runner, self.settings, self._failed)
+        self.comparing = Comparing(runner, self.walk, self._failed)
         self.effect = Effect(self.walk)
-        self.places = Places(runner, self.walk, failed)
+        self.places = Places(runner, self.walk, self._failed)
         self.summary = Summary(
-            runner, self.walk, self.settings.hypotheses, self.settings.cards, failed
+            runner, self.walk, self.settings.hypotheses, self.settings.cards, self._failed
         )
         self.summary.changed.connect(self._summarised)
-        self.overviews = Overviews(runner, self.walk, failed)
+        self.overviews = Overviews(runner, self.walk, self._failed)
         self.borders = Borders(self.walk, self.overviews)
-        self.shells = Shells(runner, self.overviews, failed)
+        self.shells = Shells(runner, self.overviews, self._failed)
         means = Means(runner, self.walk, self._hindered, self.tell)
         self.pointing = Pointing(means, self.places)
         self.asking = Asking(means)
@@ -96,12 +95,13 @@ class Parts:
         self.changed.connect(self.pointing.refresh)
         self.changed.connect(self.asking.refresh)
         self.pointing.changed.connect(self._pointed)
-        self._teller.moved(self.walk.choice, None)
-        self.walk.moved.connect(lambda: self._teller.moved(self.walk.choice, self.activity))
+        # What was on show when somebody last moved.
+        self._left = self.walk.choice
+        self.walk.moved.connect(self._moved)
         self.files = Files(
             runner, self.walk, self.summary, self._unwritable, self._writing, self._wrote
         )
-        self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, failed)
+        self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
         self.members = MemberList(self.walk, self.tell)
         # All that know something of the result on show. Walk and borders first: while the others
         # begin, lines are drawn of these, and are kept as the result's.
@@ -131,7 +131,7 @@ class Parts:
             self.results,
             lambda: self.settings.hypotheses,
         )
-        self.running = Running(runner, failed)
+        self.running = Running(runner, self._failed)
         self.running.changed.connect(self.changed.emit)
         self.running.previewed.connect(self.previewed.emit)
         self.running.remarked.connect(self.tell)
@@ -161,11 +161,6 @@ class Parts:
         #: Is asked whether the image of the result is open no more.
         self.closed: Callable[[], bool] = lambda: False
         self._runner = runner
-
-    @property
-    def note(self) -> Note | None:
-        """The last thing worth telling; None where there is nothing."""
-        return self._teller.note
 
     @property
     def state(self) -> State:
@@ -256,7 +251,19 @@ class Parts:
 
     def tell(self, text: str, error: bool = False, at: Beside = "run") -> None:
         """Say something beside one of the buttons, in one sentence, or nothing any more."""
-        self._teller.tell(text, error, at)
+        self.note = Note(text, error, at) if text else None
+        self.changed.emit()
+
+    def _failed(self, text: str) -> None:
+        """Say beside the run's button what went wrong, in one sentence."""
+        self.tell(text, error=True)
+
+    def _moved(self) -> None:
+        """Who shows another hypothesis has read what went wrong before."""
+        before, self._left = self._left, self.walk.choice
+        error = self.note is not None and self.note.error
+        if before != self._left and error and self.activity is None:
+            self.tell("")
 
     def _summarised(self) -> None:
         if self.result is not None and self.ranges is not None:
@@ -269,7 +276,7 @@ class Parts:
             self.asking.stop()
 
     def _writing(self) -> None:
-        self._exporting, self._teller.note = True, None
+        self._exporting, self.note = True, None
         self.changed.emit()
 
     def _wrote(self, text: str, error: bool) -> None:

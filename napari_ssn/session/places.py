@@ -52,10 +52,6 @@ class Places(SessionPart):
         if lesions is not None and result is not None and self._walk.run == result.run:
             self._walk.take_lesions(lesions)
 
-    def begin(self, result: Prediction) -> None:
-        """A new result, or another spread of one, has other lesions."""
-        self._lesions.forget()
-
     def leave(self) -> Any:
         """See `SessionPart`."""
         return self._lesions.leave()

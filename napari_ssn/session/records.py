@@ -33,6 +33,20 @@ Stage = Literal["loading", "running"]
 Plane = tuple[int | None, ...]
 
 
+#: Buttons beside which something is told.
+Beside = Literal["run", "export"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """The last thing worth telling: one sentence, whether something went wrong, and where."""
+
+    text: str
+    error: bool = False
+    #: Beside which button it is said.
+    at: Beside = "run"
+
+
 @dataclass(frozen=True)
 class ModelEntry:
     """A model that can be chosen: its folder and what its card says."""

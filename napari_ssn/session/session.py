@@ -25,7 +25,7 @@ class Session(Stage):
         """Take another image, the same one changed, or none."""
         before = self.setup.model
         if self.setup.set_source(source):
-            self._teller.note = None
+            self.note = None
             if self.setup.model is not before:
                 self.catalogue.warm_up()
             self._stop(IMAGE_CHANGED)
@@ -38,7 +38,7 @@ class Session(Stage):
     def set_around_point(self, around_point: bool) -> None:
         """Segment around a point, or the whole image."""
         self.setup.around_point = around_point
-        self._teller.note = None
+        self.note = None
         self.changed.emit()
 
     def place_centre(self, index: tuple[int, ...]) -> None:
@@ -46,7 +46,7 @@ class Session(Stage):
         if not self.setup.place_centre(index):
             self.tell(CENTRE_OUTSIDE, error=True)
             return
-        self._teller.note = None
+        self.note = None
         self._stop(CENTRE_CHANGED)
         self.changed.emit()
 
@@ -58,7 +58,7 @@ class Session(Stage):
     def set_insist(self, insist: bool) -> None:
         """Take the image's values for Hounsfield units, whatever they seem to be."""
         self.setup.insist = insist
-        self._teller.note = None
+        self.note = None
         self.changed.emit()
 
     # ---- Running
@@ -66,7 +66,7 @@ class Session(Stage):
     def choose_members(self, chosen: Chosen) -> None:
         """Take an ensemble in the place of a model; with nothing chosen, to choose its members."""
         self.setup.choose_members(chosen)
-        self._teller.note = None
+        self.note = None
         self.changed.emit()
 
     def cancel(self) -> None:

@@ -42,11 +42,6 @@ class Shells(SessionPart):
         self.found: Derived[Of, Found] = Derived(runner, "shell", _made, failed)
         overviews.changed.connect(self._follow)
 
-    def begin(self, result: Prediction) -> None:
-        """Find that of a new result, where it is wanted."""
-        super().begin(result)
-        self.found.forget()
-
     def show(self, on: bool) -> None:
         """Somebody looks at it from now on, or no longer."""
         self._wanted = on

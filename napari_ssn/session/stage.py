@@ -10,12 +10,11 @@ from napari_ssn import prediction
 from napari_ssn.core.spread import Spread
 from napari_ssn.session import jobs
 from napari_ssn.session.parts import Parts
-from napari_ssn.session.records import Chosen, Request, Settings
+from napari_ssn.session.records import Chosen, Note, Request, Settings
 from napari_ssn.session.results import Entry
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.running import Job
 from napari_ssn.session.sidecars import Again
-from napari_ssn.session.telling import Note
 from napari_ssn.text.hindrances import LOOK_AFTER_RUN, MADE_ROOM
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Stage(Parts):
         """Segment the image as is chosen; a run under way is dropped."""
         setup, settings = self.setup, self.settings
         if setup.obstacle is not None:
-            self._teller.failed(setup.obstacle)
+            self._failed(setup.obstacle)
             return
         if setup.ensemble is not None:
             self._run_members(setup.ensemble, frozenset())
@@ -80,7 +79,7 @@ class Stage(Parts):
         )
 
     def _begin(self, job: Job) -> None:
-        self._teller.note = None
+        self.note = None
         self.running.begin(job, self.ran)
         self.changed.emit()
 
@@ -88,14 +87,14 @@ class Stage(Parts):
         """Stop the run under way, if any, and say why, in one sentence; nobody is called."""
         if self.busy:
             self.running.stop()
-            self._teller.note = Note(why)
+            self.note = Note(why)
 
     # ---- On show
 
     def show_result(self, entry: Entry) -> None:
         """Show a former result as it was left, and its image if that is open."""
         if self.activity is not None:
-            self._teller.failed(LOOK_AFTER_RUN)
+            self._failed(LOOK_AFTER_RUN)
             return
         source, token = self.setup.source, entry.prediction.source.token
         self.results.wanted = entry
@@ -103,7 +102,7 @@ class Stage(Parts):
             # Which tells of the image, and so brings the result.
             self.turn_to(token)
         self._bring(entry)
-        self.results.wanted = self._teller.note = None
+        self.results.wanted = self.note = None
         self.changed.emit()
 
     def set_spread(self, spread: Spread) -> None:
@@ -119,7 +118,7 @@ class Stage(Parts):
                 result, points, spread, cancel
             ),
             self._renew,
-            self._teller.failed,
+            self._failed,
         )
 
     def ran(self, result: Prediction, took: float) -> None:
@@ -131,7 +130,7 @@ class Stage(Parts):
         # Chosen while the run lasted.
         self.walk.turn(basis)
         if self.results.make_room():
-            self._teller.note = Note(MADE_ROOM)
+            self.note = Note(MADE_ROOM)
         self.changed.emit()
 
     def _repeated(self, again: Again, took: float) -> None:

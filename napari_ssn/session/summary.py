@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.errors import Cancel
-from napari_ssn.prediction.choice import Point, Question
-from napari_ssn.session.across import Across
+from napari_ssn.prediction.choice import Choice, Point, Question
+from napari_ssn.session import jobs
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.part import SessionPart
 from napari_ssn.session.runner import Runner
@@ -20,30 +19,29 @@ from napari_ssn.text.presence import Presence
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
+    from napari_ssn.core.summaries.lesions import Lesions
+    from napari_ssn.geometry.diameters import Diameter
     from napari_ssn.prediction.cards import Cards
     from napari_ssn.prediction.lengths import Lengths
     from napari_ssn.prediction.prediction import Prediction
     from napari_ssn.prediction.ranges import Ranges
 
 
-@dataclass(frozen=True)
-class _Given:
+class _Given(NamedTuple):
     """Of which hypotheses something is said, and of how many."""
 
     result: Prediction
     points: tuple[Point, ...]
     only: tuple[Question, ...]
-    count: int
+    number: int
 
 
 def _ranges(given: _Given, cancel: Cancel) -> Ranges:
-    return prediction.ranges.count_ranges(
-        given.result, given.points, given.only, given.count, cancel
-    )
+    return prediction.ranges.count_ranges(*given, cancel)
 
 
 def _cards(given: _Given, cancel: Cancel) -> Cards:
-    return prediction.cards.deal_cards(given.result, given.points, given.only, given.count, cancel)
+    return prediction.cards.deal_cards(*given, cancel)
 
 
 def _lengths(given: _Given, cancel: Cancel) -> Lengths:
@@ -55,7 +53,7 @@ class Summary(SessionPart):
 
     Attributes:
         changed: signal: ranges or cards are there, or are being made anew.
-        across: diameters of the hypothesis on show.
+        across: diameters of each label but the background in a hypothesis; see `diameters`.
         revealed: whether somebody asked to see the outlines of what does not look like anything.
 
     Args:
@@ -82,21 +80,22 @@ class Summary(SessionPart):
         self._cards.changed.connect(self._measure)
         self._points: tuple[Point, ...] = ()
         self._only: tuple[Question, ...] = ()
-        self.across = Across(runner, walk, failed)
+        self.across: Derived[tuple[Prediction, Choice], tuple[Diameter, ...]] = Derived(
+            runner, "across", self._measured, failed
+        )
+        self._lesions: Lesions | None = None
         self.revealed = False
+        walk.moved.connect(self._measure_across)
         walk.moved.connect(self._follow)
 
     def begin(self, result: Prediction) -> None:
         """Nothing is known of a new result; `make` begins to find out."""
         self._points, self._only, self.revealed = (), (), False
-        self.renew(result)
+        super().begin(result)
 
     def renew(self, result: Prediction) -> None:
         """The same run with another spread: of the same points, everything is found out anew."""
-        self._result = result
-        for one in (self._ranges, self._cards, self._lengths):
-            one.forget()
-        self.across.begin(result)
+        super().begin(result)
 
     def leave(self) -> Any:
         """See `SessionPart`."""
@@ -154,6 +153,12 @@ class Summary(SessionPart):
         return self._lengths.value if known else None
 
     @property
+    def diameters(self) -> tuple[Diameter, ...] | None:
+        """Of each label but the background on show; None while they are being measured."""
+        known = self.across.key == (self._result, self._walk.choice)
+        return self.across.value if known else None
+
+    @property
     def cards(self) -> Cards | None:
         """None before the first; while others are dealt, those of the former points."""
         return self._cards.value
@@ -201,7 +206,11 @@ class Summary(SessionPart):
             self.make()
             self.changed.emit()
 
-    def close(self) -> None:
-        """Let go of the result and of who listens."""
-        super().close()
-        self.across.close()
+    def _measure_across(self) -> None:
+        """A slider that is held waits."""
+        if self._result is not None and not self._walk.held:
+            self._lesions = self._walk.lesions
+            self.across.want((self._result, self._walk.choice))
+
+    def _measured(self, key: tuple[Prediction, Choice], cancel: Cancel) -> tuple[Diameter, ...]:
+        return jobs.across_job(*key, self._lesions)

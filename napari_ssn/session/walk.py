@@ -107,7 +107,7 @@ class Walk(SessionPart):
         before, self._settings = self._settings.reach, settings
         if settings.reach == before or self._result is None:
             return
-        self.history.keep(lambda choice: choice.farthest <= settings.reach)
+        self.history.change(lambda one: one if one.farthest <= settings.reach else None)
         kept = tuple((k, at) for k, at in self.choice.own if abs(at) <= settings.reach)
         at = self.choice.sigma if abs(self.choice.sigma) <= settings.reach else 0.0
         self._take(replace(self.choice, sigma=at, own=kept))
@@ -163,16 +163,6 @@ class Walk(SessionPart):
     def position(self) -> float:
         """Where the slider is: of the lesion that it moves alone, or of all others."""
         return dict(self.choice.own)[self.alone] if self.alone is not None else self.choice.sigma
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a step to go back."""
-        return self.history.can_undo
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether a step that was taken back can be made again."""
-        return self.history.can_redo
 
     def label_map(self, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:
         """Labels of the hypothesis on show in a part of the region; None without a result."""
@@ -311,7 +301,7 @@ class Walk(SessionPart):
 
     def did(self, deed: Deed) -> None:
         """Something was done that can be taken back, and the hypothesis on show stays."""
-        self.history.did(deed)
+        self.history.step(deed)
         self.moved.emit()
 
     def _stepped(self, to: Choice | None) -> None:

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QLabel, QLineEdit
 
 from napari_ssn.gui.layers.colours import TONES
 from napari_ssn.gui.panels.overview import BACK
-from napari_ssn.gui.widgets.parts import colours_of, style_of
+from napari_ssn.gui.widgets.style import colours_of, style_of
 
 LEAST = 4.5
 THEMES = ("dark", "light")

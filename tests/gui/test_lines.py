@@ -162,7 +162,7 @@ def test_width_is_that_of_the_screen(
     colour = np.array(ImageColor.getrgb(bold(dock)[0].colour))
     summary = dock.session.summary
     # What is found out later draws all lines anew.
-    qtbot.waitUntil(lambda: summary.across.here is not None and summary.dealt, timeout=20_000)
+    qtbot.waitUntil(lambda: summary.diameters is not None and summary.dealt, timeout=20_000)
     qtbot.waitUntil(lambda: summary.lengths is not None, timeout=20_000)
     found = []
     longest = max(bold(dock)[0].lines, key=len)
@@ -197,9 +197,9 @@ def test_diameters_are_drawn_where_they_are_longest(
     dock.session.place_centre((9, 11, 10))
     ready(dock, qtbot, calipers=True)
     session, layer = dock.session, viewer.layers[HYPOTHESIS].__wrapped__
-    qtbot.waitUntil(lambda: session.summary.across.here is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: session.summary.diameters is not None, timeout=20_000)
     turn = session.result.source.turn
-    for label, one in enumerate(session.summary.across.here, start=1):
+    for label, one in enumerate(session.summary.diameters, start=1):
         assert one.longest > 0
         ends = turn.points_to_display(
             np.array([*one.ends, *one.across]), session.result.source.space

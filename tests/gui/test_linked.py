@@ -303,8 +303,8 @@ def test_the_other_planes_draw_what_the_picture_draws_in_theirs(deep: Any, qtbot
     same(least=4)
     session.effect.hide()
     # Diameters, on the slices where they are.
-    qtbot.waitUntil(lambda: session.summary.across.here is not None, timeout=20_000)
-    (found,) = session.summary.across.here
+    qtbot.waitUntil(lambda: session.summary.diameters is not None, timeout=20_000)
+    (found,) = session.summary.diameters
     turn, space = session.result.source.turn, session.result.source.space
     middle = turn.points_to_display(np.array([found.ends[0]]), space)[0]
     session.places.look_at(turn.index_to_source(tuple(map(round, middle)), space))

@@ -98,7 +98,7 @@ def test_undo_takes_back_what_a_lesion_did_alone(session: Session) -> None:
     walk.undo()
     assert walk.choice.own == ((1, 0.0),)
     walk.undo()
-    assert walk.choice == Choice() and not walk.can_undo
+    assert walk.choice == Choice() and not walk.history.can_undo
 
 
 def test_another_sample_begins_with_all_lesions_together(session: Session) -> None:

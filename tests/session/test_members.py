@@ -295,27 +295,27 @@ def test_undo_takes_members_in_again(ran: Session) -> None:
     ran.walk.show_sample(None)
     ran.members.set_in(1, False)
     ran.members.set_in(3, False)
-    assert inside() == [0, 2] and ran.walk.can_undo and not ran.walk.can_redo
+    assert inside() == [0, 2] and ran.walk.history.can_undo and not ran.walk.history.can_redo
     # What was looked at since comes first.
     ran.walk.step(1)
     ran.walk.undo()
     assert inside() == [0, 2]
     sizes = ran.result.dist.label_map().tobytes()
     ran.walk.undo()
-    assert inside() == [0, 2, 3] and ran.walk.can_redo
+    assert inside() == [0, 2, 3] and ran.walk.history.can_redo
     ran.walk.undo()
-    assert inside() == [0, 1, 2, 3] and not ran.walk.can_undo
+    assert inside() == [0, 1, 2, 3] and not ran.walk.history.can_undo
     for count in (3, 2):
         ran.walk.redo()
         assert len(inside()) == count
-    assert inside() == [0, 2] and not ran.walk.can_redo and ran.walk.can_undo
+    assert inside() == [0, 2] and not ran.walk.history.can_redo and ran.walk.history.can_undo
     assert ran.result.dist.label_map().tobytes() == sizes
     # Another way from here ends the way on; another run ends both.
     ran.walk.undo()
     ran.members.set_in(0, False)
-    assert inside() == [2, 3] and not ran.walk.can_redo
+    assert inside() == [2, 3] and not ran.walk.history.can_redo
     ran.run()
-    assert inside() == [0, 1, 2, 3] and not ran.walk.can_undo
+    assert inside() == [0, 1, 2, 3] and not ran.walk.history.can_undo
 
 
 def test_networks_are_run_and_one_is_left_out_without_running_the_others(

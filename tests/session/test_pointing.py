@@ -142,9 +142,9 @@ def test_taking_a_point_back_restores_what_was(tmp_path: Path) -> None:
     walk.redo()
     np.testing.assert_array_equal(walk.label_map(()), one)
     # A move of its own makes what was taken back a thing of the past.
-    assert walk.can_redo
+    assert walk.history.can_redo
     walk.set_sigma(0.5)
-    assert not walk.can_redo
+    assert not walk.history.can_redo
     walk.redo()
     assert walk.choice.sigma == 0.5
 

@@ -39,7 +39,7 @@ def snapshot(session: Session) -> tuple[object, ...]:
     walk, summary = session.walk, session.summary
     return (
         session.result, walk.choice, walk.counts.tolist(), walk.label_map(()).tobytes(),
-        walk.can_undo, walk.lesions, session.ranges, session.cards, summary.across.here,
+        walk.history.can_undo, walk.lesions, session.ranges, session.cards, summary.diameters,
         frozenset(session.copies.kept), session.pointing.points, session.stale, session.seconds,
         session.setup.centre,
     )  # fmt: skip
@@ -60,7 +60,7 @@ def test_there_and_back_again_is_as_it_was_and_finds_nothing_out(
     assert session.stale
     session.run()
     assert session.walk.choice.sample is None and not session.copies.kept
-    assert not session.walk.can_undo and len(session.results.entries) == 2
+    assert not session.walk.history.can_undo and len(session.results.entries) == 2
     session.walk.set_sigma(-1.0)
     between = snapshot(session)
     # Whatever would be found out anew waits for ever.

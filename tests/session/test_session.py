@@ -133,7 +133,7 @@ def test_undo_takes_back_ten_steps_and_a_drag_is_one(session: Session) -> None:
     for sigma in (0.6, 0.7, 0.8):
         walk.set_sigma(sigma, same_gesture=True)
     walk.undo()
-    assert walk.choice == Choice() and not walk.can_undo
+    assert walk.choice == Choice() and not walk.history.can_undo
     for number in range(12):
         walk.set_sigma(0.1 * (number + 1))
     for _ in range(20):

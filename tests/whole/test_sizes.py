@@ -120,7 +120,7 @@ def test_the_window_says_area_and_diameters(
     session.run()
     result, counts = session.result, session.walk.counts
     assert result is not None and counts is not None and session.cards is not None
-    (found,) = session.summary.across.here or ()
+    (found,) = session.summary.diameters or ()
     line = headline(result.labels[1], result.measure, int(counts[1]), found)
     assert re.fullmatch(rf"Label 1: {_AREA} · {_ACROSS}", line), line
     for card in session.cards.cards:
@@ -130,12 +130,12 @@ def test_the_window_says_area_and_diameters(
     (size,) = report_of(shown).sizes
     assert f"Label 1: {size.amount}" == line
     # While the slider is held nothing is measured, and it is said that it is not.
-    before = session.summary.across.here
+    before = session.summary.diameters
     session.walk.hold()
     session.walk.set_sigma(1.5)
-    assert session.summary.across.here is None
+    assert session.summary.diameters is None
     session.walk.let_go()
-    assert session.summary.across.here not in (None, before)
+    assert session.summary.diameters not in (None, before)
     session.close()
 
 

@@ -196,7 +196,7 @@ class Plan:
 
     def _calipers(self, result: Prediction, plane: Plane) -> Iterator[Planned]:
         """Longest diameter and that across it of the hypothesis on show, where they lie."""
-        grey, found = self._scene.grey, self._session.summary.across.here
+        grey, found = self._scene.grey, self._session.summary.diameters
         if found is None:
             return
 
@@ -243,7 +243,7 @@ def line_signals(scene: Scene, session: Session) -> tuple[Any, ...]:
         session.overviews.changed,
         session.effect.changed,
         session.readers.changed,
-        session.summary.across.found.changed,
+        session.summary.across.changed,
         scene.redrawn,
         scene.copies.touched,
     )

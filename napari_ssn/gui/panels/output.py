@@ -18,8 +18,7 @@ from napari_ssn.gui.widgets.forms import Form
 from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.parts import Section, button, line, say, text
 from napari_ssn.prediction.shown import Part
-from napari_ssn.session import Session
-from napari_ssn.session.telling import Note
+from napari_ssn.session import Note, Session
 from napari_ssn.text.dock import EXPORTS_SHOWN, JSON_BESIDE, WOULD_REPLACE_IMAGE, may_replace_line
 from napari_ssn.text.forms import asked
 from napari_ssn.text.results import breakable, file_name, shortened

@@ -59,7 +59,7 @@ class ResultPanel(Section):
         session.changed.connect(self.refresh)
         self._later = Later(self, self.follow, lambda: session.walk.held)
         session.walk.moved.connect(self._later.ask)
-        session.summary.across.found.changed.connect(self.follow)
+        session.summary.across.changed.connect(self.follow)
 
     def _found(self, result: Prediction) -> None:
         while self._lines.count():
@@ -116,7 +116,7 @@ class ResultPanel(Section):
     def _say_lengths(self, result: Prediction) -> None:
         """Mean diameter of the hypothesis on show, and the ranges of many."""
         summary = self._session.summary
-        here, ranges = summary.across.here, summary.lengths
+        here, ranges = summary.diameters, summary.lengths
         for k, line in enumerate(self.lengths):
             found = None if here is None else here[k]
             over = None if ranges is None else ranges.of(k)
@@ -139,7 +139,7 @@ class ResultPanel(Section):
             for bars in self.bars:
                 bars.mark(None)
             return
-        across = self._session.summary.across.here
+        across = self._session.summary.diameters
         for k, line in enumerate(self.headlines):
             name, found = result.labels[k + 1], None if across is None else across[k]
             words = headline(name, result.measure, int(counts[k + 1]), found)
@@ -329,6 +329,6 @@ class SliderPanel(Section):
         self.value.setText(words if walk.alone is None else f"{walk.alone}: {words}")
         whose = "" if walk.alone is None else f"Lesion {walk.alone} alone: "
         hint(self.value, f"{whose}{words} standard deviations (σ) from where it began")
-        self.undo.setEnabled(walk.can_undo)
-        self.redo.setEnabled(walk.can_redo)
+        self.undo.setEnabled(walk.history.can_undo)
+        self.redo.setEnabled(walk.history.can_redo)
         self.reset.setEnabled(sigma != 0)
