@@ -47,7 +47,7 @@ def archive_of(name: str | None, source: Path | None, insecure: bool) -> tuple[S
         insecure: whether it may be asked by http.
 
     Raises:
-        ArchiveError: see `servers.named`; and where something else than a table is in no archive.
+        ArchiveError: see `web.servers.named`; and where what is in no archive is no table.
     """
     if source is not None and source.suffix.lower() != ".csv":
         if name is not None:

@@ -181,7 +181,7 @@ def _read(paths: Sequence[Path], image: Volume) -> list[Outline]:
 def _spacing(volume: Volume) -> tuple[float, ...]:
     if volume.extent == "unknown":
         return (1.0,) * len(volume.space)
-    return tuple(np.linalg.norm(volume.affine[:3, :3], axis=0)[: len(volume.space)].tolist())
+    return volume.spacing_mm
 
 
 def _weights(text: str) -> list[float]:

@@ -108,7 +108,7 @@ def segment_image(
         count, seed: which draws to write; if left out 16, or the members of a small ensemble.
         device: auto, cuda, mps or cpu.
         server: that runs the model, in the place of this computer.
-        suffixes: of the label maps, each one of `formats.WRITTEN_SUFFIXES`.
+        suffixes: of the label maps, as `cli.options.SUFFIXES` has them.
         deidentified: whether DICOM segmentations leave out whom they are of.
         report: whether to write report.html too.
         overwrite: whether existing files may be replaced.

@@ -189,7 +189,7 @@ class Decodable(ABC):
 
     @abstractmethod
     def plain_gram(self) -> Floats:
-        """``Σ_v P̃_vᵀ P̃_v`` with ``P̃ = (I − 11ᵀ/C) P``, (R, R): see `directions.plain_gram`."""
+        """``Σ_v P̃_vᵀ P̃_v`` with ``P̃ = (I − 11ᵀ/C) P``, (R, R): see `principal_directions`."""
 
     @abstractmethod
     def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> Decodable:

@@ -10,7 +10,7 @@ Form = Literal["dense", "packed"]
 DirectionKind = Literal["label-weighted", "plain", "varimax"]
 #: What walking a direction does to a label, see `directions.effects`.
 EffectKind = Literal["none", "presence", "size", "edge", "shift", "border"]
-#: What a label takes in, where the image tells: `core.tissue`.
+#: What a label takes in, where the image tells: `core.directions.tissue`.
 Tissue = Literal["glass", "vessel", "wall"]
 #: What the members of an ensemble are taken as: logarithms of probabilities, or distances.
 MemberKind = Literal["probabilities", "distances"]

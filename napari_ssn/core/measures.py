@@ -84,8 +84,8 @@ class Range:
         level: share of the hypotheses the range was asked to hold.
         readers: of each image that ``low`` and ``high`` were widened or narrowed on, so that
             the range is about readers and not about hypotheses; 0 if they were not.
-        patients: that were the unit of it, empty outlines left out (`core.conformal`); 0 where
-            readings were pooled, empty ones among them, or ``low`` and ``high`` are the model's.
+        patients: that were the unit of it, empty outlines left out (`summaries.conformal`); 0
+            where readings were pooled, empty ones among them, or both ends are the model's.
     """
 
     median: float

@@ -89,8 +89,9 @@ class Calibration(Closed):
 
     Learnt in one of two ways. With ``patients`` the unit is a patient, a reader who outlined
     nothing does not count, the range is that of the hypotheses that are not empty, and every
-    label has factors of its own (`core.conformal`). Without, as cards were made before, readings
-    were pooled, empty ones among them, over all labels, and the range is that of all hypotheses.
+    label has factors of its own (`core.summaries.conformal`). Without, as cards were made before,
+    readings were pooled, empty ones among them, over all labels, and the range is that of all
+    hypotheses.
     """
 
     level: float = Field(gt=0, lt=1)

@@ -119,7 +119,7 @@ class Provenance(Exact):
     """
 
     schema_version: Literal[1] = 1
-    #: `wording.RESEARCH_ONLY`; a literal, so that the schema says it too.
+    #: `text.problems.RESEARCH_ONLY`; a literal, so that the schema says it too.
     notice: Literal["Research use only – not a medical device"] = (
         "Research use only – not a medical device"
     )

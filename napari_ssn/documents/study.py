@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, FiniteFloat, model_validator
 
@@ -38,6 +38,7 @@ STUDY_VERSION = 1
 # More of each are no person's.
 _MOST_RESULTS, _MOST_KEPT, _MOST_POINTS = 1000, 1000, 100
 _MOST_LABELS, _MOST_DRAWS = 256, 100_000
+_MOST_KINDS = len(get_args(DirectionKind))
 # What a piece holds beside its large arrays: names and shapes of them, and how its voxels are
 # ordered.
 _BESIDE = 4 << 20
@@ -179,7 +180,7 @@ class Result(Exact):
     run: Run
     card: ModelCard
     distribution: Distribution
-    directions: Annotated[list[Directions], Field(max_length=3)] = Field(default_factory=list)
+    directions: list[Directions] = Field(default_factory=list, max_length=_MOST_KINDS)
     spread: Spread | None = None
     correction: Correction | None = None
     tolerance: Annotated[FiniteFloat, Field(ge=0)]
@@ -203,7 +204,7 @@ class Study(Exact):
     """Content of ``study.json``; ``shown`` is the place of the result on show, null for none."""
 
     schema_version: Literal[1] = 1
-    #: `wording.RESEARCH_ONLY`; a literal, so that the schema says it too.
+    #: `text.problems.RESEARCH_ONLY`; a literal, so that the schema says it too.
     notice: Literal["Research use only – not a medical device"] = (
         "Research use only – not a medical device"
     )

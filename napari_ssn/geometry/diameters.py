@@ -36,7 +36,7 @@ class Diameter:
         slice_index: along the slice axis; None of a 2D image and where the label is nowhere.
         ends, across: the ends of the two, as voxel indices that need not be whole; empty where
             the label is nowhere.
-        cut_off_by: edges that the label reaches, see `core.cutoff.cut_off_by`: it may be larger.
+        cut_off_by: edges that the label reaches, see `cutoff.cut_off_by`: it may be larger.
         apart: voxels of the label that are no part of the lesion that was pointed at, see
             `geometry.apart.apart_from`; 0 where nobody pointed at any.
     """

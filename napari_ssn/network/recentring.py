@@ -105,7 +105,7 @@ def outlined_middle(
         >>> logit[0, 4:, 2:7] = 1.0
         >>> mean = torch.cat([torch.zeros(1, 9, 9), logit])
         >>> dist = LogitDistribution(mean, torch.zeros(1, 2, 9, 9), torch.ones(2, 9, 9), np.eye(4))
-        >>> [outlined_middle(dist, point) for point in ((4, 4), (6, 5), (0, 4))]
+        >>> [outlined_middle(dist, point) for point in ((4, 4), (6, 4), (0, 4))]
         [(6, 4), None, None]
     """
     there = dist.label_map() > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import io
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,24 @@ def test_the_reference_has_every_public_name() -> None:
     }
     assert not sorted(named - listed)
     assert {"napari_ssn.core.metrics", "napari_ssn.core.scores"} <= listed
+
+
+def with_examples() -> list[str]:
+    """Modules that show something; what a public name shows is looked at above too."""
+    root = DOCS.parent
+    return [
+        ".".join(path.relative_to(root).with_suffix("").parts)
+        for path in sorted((root / "napari_ssn").rglob("*.py"))
+        if ">>> " in path.read_text(encoding="utf-8") and path.name != "__init__.py"
+    ]
+
+
+@pytest.mark.parametrize("name", with_examples())
+def test_what_any_docstring_shows_is_true(name: str) -> None:
+    said, runner = io.StringIO(), doctest.DocTestRunner(False, optionflags=doctest.ELLIPSIS)
+    public = {id(one.__doc__) for one in DOCUMENTED.values()}
+    module = import_module(name)
+    for one in doctest.DocTestFinder(exclude_empty=True).find(module, name):
+        if one.docstring and id(one.docstring) not in public:
+            runner.run(one, out=said.write)
+    assert not runner.failures, said.getvalue()

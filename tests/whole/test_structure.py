@@ -25,6 +25,9 @@ SPEAKING = (
 MOST_LINES = 350
 
 
+#: A dotted name between single backticks.
+NAMED = re.compile(r"(?<!`)`([A-Za-z_]\w*(?:\.\w+)+)`(?!`)")
+
 Trees = dict[Path, ast.Module]
 
 
@@ -145,3 +148,45 @@ def test_the_rooms_are_named_in_their_order() -> None:
     files = ("__main__", "_version")
     held = [[name for name in re.findall(r"\w+", one) if name not in files] for one in layers]
     assert [sorted(one) for one in rooms] == [sorted(one) for one in held if one]
+
+
+@pytest.fixture(scope="module")
+def names(trees: Trees) -> dict[str, set[str]]:
+    """What each module defines or imports, by its dotted path; classes are not told apart."""
+    found = {}
+    for path, tree in trees.items():
+        inside = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                inside.add(node.name)
+            elif isinstance(node, ast.alias):
+                inside.add((node.asname or node.name).split(".")[0])
+            elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+                inside.add(node.id if isinstance(node, ast.Name) else node.attr)
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = inside
+    return found
+
+
+def is_there(name: str, names: dict[str, set[str]]) -> bool:
+    """Whether it is a module, by the end of its path, or in one; others' are not looked at."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        homes = [one for one in names if f".{one}".endswith("." + ".".join(parts[:end]))]
+        if homes:
+            return all(any(part in names[home] for home in homes) for part in parts[end:])
+    # Of a room there is, or of somebody else's library.
+    return not any(parts[0] in one.split(".") for one in names)
+
+
+def test_what_docstrings_and_comments_name_is_there(names: dict[str, set[str]]) -> None:
+    there = {"core.metrics.dice_each": True, "metrics.none_such": False, "core.cut": False}
+    assert {name: is_there(name, names) for name in there} == there
+    named = {
+        f"{path.relative_to(PACKAGE)}:{number}: {name}": name
+        for path in PACKAGE.rglob("*.py")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for name in NAMED.findall(line)
+    }
+    known = {name: is_there(name, names) for name in set(named.values())}
+    assert not [place for place, name in named.items() if not known[name]]

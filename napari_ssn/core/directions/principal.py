@@ -148,7 +148,7 @@ def principal_directions(dist: Decodable, kind: DirectionKind = "label-weighted"
             labels. ``plain``: those of `plain_gram`, which are led by voxels whose label never
             changes wherever logits vary most there. ``varimax``: the label-weighted ones that
             hold 0.5 % or more, turned among themselves so that each moves few places and moves
-            them much, see `core.varimax.varimax`; their loadings are ``φ(d/s)/s · a``.
+            them much, see `core.directions.varimax.varimax`; their loadings are ``φ(d/s)/s · a``.
 
     Raises:
         ValueError: another kind.

@@ -173,7 +173,7 @@ def ramp(grey: bool = False) -> Colormap:
 
 
 def metadata_of(result: Prediction, overview: Overview, place: dict[str, Any]) -> dict[str, Any]:
-    """As `layers.result_metadata`, of many hypotheses together."""
+    """As `results.result_metadata`, of many hypotheses together."""
     wish = overview.wish
     base = layers.result_metadata(result, Choice(seed=wish.seed, points=wish.points), place, None)
     return {**base, "kind": wish.kind, "label": wish.label, "draws": overview.draws}
