@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from napari_ssn.core.overlap import dice
 from napari_ssn.core.signed import signed_distances
 from napari_ssn.core.surface import mean_surface_distance
 from napari_ssn.geometry.arrays import Floats, Labels
+from napari_ssn.geometry.boxes import box_of
 
 Maps = Labels
 
@@ -104,7 +104,4 @@ def around(maps: Sequence[Maps], margin: int = 1) -> tuple[slice, ...]:
     union = np.zeros(maps[0].shape, np.uint8)
     for one in maps:
         union |= one > 0
-    found = ndimage.find_objects(union)
-    if not found:
-        return (slice(None),) * union.ndim
-    return tuple(slice(max(0, s.start - margin), s.stop + margin) for s in found[0])
+    return box_of(union, margin) or (slice(None),) * union.ndim

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.geometry.arrays import Labels, Mask
+from napari_ssn.geometry.boxes import box_of
 
 # Distances of all labels that are held at once, in numbers: a hundred labels of a whole volume
 # would take gigabytes, and most of its voxels lie far from every edge.
@@ -84,7 +85,7 @@ def _inside(
     # farther than the width nothing needs to be known. The background's box is the whole, but
     # where its complement has a small one, distances are wanted near that alone.
     rest = ~mask
-    small = min((_box(one) for one in (mask, rest)), key=_size)
+    small = min((box_of(one) for one in (mask, rest)), key=_size)
     if small is None:
         return
     steps = [int(np.ceil(width_mm / mm)) + 1 for mm in spacing_mm]
@@ -97,11 +98,6 @@ def _inside(
     near -= ndimage.distance_transform_edt(~here, sampling=spacing_mm)
     out[mask] = 1
     out[box] = np.clip(near / width_mm, -1, 1)
-
-
-def _box(mask: Mask) -> tuple[slice, ...] | None:
-    found = ndimage.find_objects(mask.view(np.uint8))
-    return found[0] if found else None
 
 
 def _size(box: tuple[slice, ...] | None) -> float:

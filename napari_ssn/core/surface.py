@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from napari_ssn.core.overlap import AnyLabels
 from napari_ssn.geometry.arrays import Floats, Mask
+from napari_ssn.geometry.boxes import box_of
 
 
 def mean_surface_distance(
@@ -43,13 +44,13 @@ def mean_surface_distance(
 
 
 def _distance(a: Mask, b: Mask, spacing_mm: Sequence[float]) -> float:
-    boxes = ndimage.find_objects((a | b).astype(np.uint8))
-    if not boxes:
+    box = box_of(a | b)
+    if box is None:
         return 0.0
     if not (a.any() and b.any()):
         return math.nan
     # Nothing outside the box of both is on a border, nor nearer to one.
-    here, there = _border(a[boxes[0]]), _border(b[boxes[0]])
+    here, there = _border(a[box]), _border(b[box])
     to_there = ndimage.distance_transform_edt(~there, sampling=spacing_mm)[here]
     to_here = ndimage.distance_transform_edt(~here, sampling=spacing_mm)[there]
     return float((to_there.sum() + to_here.sum()) / (len(to_there) + len(to_here)))
@@ -72,11 +73,11 @@ def boundary_size(mask: Mask, spacing_mm: Sequence[float]) -> float:
         mask: (*S), two or three axes.
         spacing_mm: voxel size along each axis.
     """
-    boxes = ndimage.find_objects(mask.view(np.uint8))
-    if not boxes:
-        return 0.0
     # A voxel more all around, where the grid has one.
-    inside = mask[tuple(slice(max(0, box.start - 1), box.stop + 1) for box in boxes[0])]
+    box = box_of(mask, margin=1)
+    if box is None:
+        return 0.0
+    inside = mask[box]
     total = 0.0
     for axis, spacing in enumerate(spacing_mm):
         ahead, behind = np.moveaxis(inside, axis, 0)[1:], np.moveaxis(inside, axis, 0)[:-1]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from napari_ssn.geometry.arrays import Labels
@@ -10,11 +13,36 @@ from napari_ssn.geometry.arrays import Labels
 Box = tuple[slice, ...]
 
 
+def box_of(marked: NDArray[Any], margin: int = 0) -> Box | None:
+    """The box of all that is not 0, and so many voxels more around it; None where all is.
+
+    As ``scipy.ndimage.find_objects``, which looks at every voxel by itself: here whole rows are
+    looked at, and the next axis within the box of those before.
+
+    Args:
+        marked: (*S).
+        margin: of voxels; beyond the end of the grid there are none.
+
+    Examples:
+        >>> import numpy as np
+        >>> from napari_ssn.geometry.boxes import box_of
+        >>> box_of(np.array([[0, 0, 1, 1, 0]]), margin=1)
+        (slice(0, 2, None), slice(1, 5, None))
+    """
+    box: list[slice] = []
+    for axis in range(marked.ndim):
+        inner = marked[tuple(box)]
+        there = np.flatnonzero(inner.any(tuple(k for k in range(marked.ndim) if k != axis)))
+        if not len(there):
+            return None
+        box.append(slice(int(there[0]), int(there[-1]) + 1))
+    return tuple(slice(max(0, one.start - margin), one.stop + margin) for one in box)
+
+
 def boxes_of(label_map: Labels, classes: int) -> list[Box | None]:
     """Of each label but the background the box that it lies in; None where it is nowhere.
 
-    As ``scipy.ndimage.find_objects``, which looks at every voxel by itself: here it looks at those
-    of a box alone, which is found by whole rows.
+    As ``scipy.ndimage.find_objects``, which here looks at the voxels of a box alone, see `box_of`.
 
     Args:
         label_map: (*S).
@@ -26,22 +54,16 @@ def boxes_of(label_map: Labels, classes: int) -> list[Box | None]:
         >>> boxes_of(np.array([[0, 1, 1, 0]], np.uint8), 3)
         [(slice(0, 1, None), slice(1, 3, None)), None]
     """
-    if classes < 2:
-        return []
-    box: list[slice] = []
-    for axis in range(label_map.ndim):
-        inner = label_map[tuple(box)]
-        there = np.flatnonzero(inner.any(tuple(k for k in range(label_map.ndim) if k != axis)))
-        if not len(there):
-            return [None] * (classes - 1)
-        box.append(slice(int(there[0]), int(there[-1]) + 1))
-    found = find_objects(label_map[tuple(box)], max_label=classes - 1)
+    outer = box_of(label_map)
+    if outer is None or classes < 2:
+        return [None] * (classes - 1)
+    found = find_objects(label_map[outer], max_label=classes - 1)
     return [
         None
         if one is None
         else tuple(
-            slice(part.start + outer.start, part.stop + outer.start)
-            for part, outer in zip(one, box, strict=True)
+            slice(part.start + around.start, part.stop + around.start)
+            for part, around in zip(one, outer, strict=True)
         )
         for one in found
     ]

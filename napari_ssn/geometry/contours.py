@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skimage.measure import find_contours
 
 from napari_ssn.geometry.arrays import Floats, Mask
+from napari_ssn.geometry.boxes import Box, box_of
 
 Points = Floats
 
@@ -41,13 +42,9 @@ def beside_border(inside: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return rows + box[0].start, columns + box[1].start
 
 
-def _around(inside: Mask) -> tuple[slice, slice]:
+def _around(inside: Mask) -> Box:
     """What holds a mask and its border: all else is looked at by nobody, whatever the plane."""
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    if not len(rows):
-        return slice(0, 0), slice(0, 0)
-    first, second = (slice(max(0, int(at[0]) - 1), int(at[-1]) + 2) for at in (rows, columns))
-    return first, second
+    return box_of(inside, margin=1) or (slice(0, 0), slice(0, 0))
 
 
 def field_of(

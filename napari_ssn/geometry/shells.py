@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 from skimage.measure import marching_cubes
 
 from napari_ssn.geometry.arrays import Floats, Ints
+from napari_ssn.geometry.boxes import box_of
 
 Points = Floats
 Faces = Ints
@@ -33,11 +33,10 @@ def shell(field: NDArray[np.floating], beyond: float) -> tuple[Points, Faces]:
 
     Source: Lorensen and Cline, SIGGRAPH 1987; Lewiner et al. 2003; scikit-image's.
     """
-    found = find_objects((field > 0).astype(np.uint8))
-    if not found:
-        return np.empty((0, 3)), np.empty((0, 3), np.int64)
     # With the neighbours outside, which the places of the corners hang on.
-    box = tuple(slice(max(0, one.start - 1), one.stop + 1) for one in found[0])
+    box = box_of(field > 0, margin=1)
+    if box is None:
+        return np.empty((0, 3)), np.empty((0, 3), np.int64)
     part = field[box]
     step = max(1, int(np.ceil((part.size / _MOST) ** (1 / 3))))
     part = np.pad(part[::step, ::step, ::step], 1, constant_values=beyond)

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage
 
 from napari_ssn.core.measures import Range, central_range
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.boxes import box_of
 from napari_ssn.geometry.diameters import find_diameters, slice_axis
 from napari_ssn.prediction.choice import Conditions, Points
 from napari_ssn.prediction.crowd import crowd_of
@@ -88,9 +88,9 @@ def measure_lengths(
         cancel.check()
         (label_map,) = source.label_maps(draws[number : number + 1])
         # Where nothing is nothing is looked for.
-        box = ndimage.find_objects((label_map > 0).view(np.uint8))
-        if box:
-            lengths = find_diameters(label_map[box[0]], grid, dist.classes, across)
+        box = box_of(label_map)
+        if box is not None:
+            lengths = find_diameters(label_map[box], grid, dist.classes, across)
             found[number] = [(one.longest, one.mean, one.perpendicular) for one in lengths]
     longest, mean, perpendicular = (
         tuple(_range(column[column > 0], bool(whose)) for column in found[:, :, which].T)

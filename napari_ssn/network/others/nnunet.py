@@ -13,13 +13,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import binary_fill_holes, find_objects
+from scipy.ndimage import binary_fill_holes
 from torch import Tensor, nn
 
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.nnunet import DataSet, Intensities, Plans
 from napari_ssn.errors import Cancel, ImageError, ModelError
 from napari_ssn.geometry.arrays import Between
+from napari_ssn.geometry.boxes import box_of
 from napari_ssn.geometry.orientation import Reorientation, named_directions
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.library import build_unet
@@ -126,10 +127,9 @@ class NnuNet:
         data = turn.apply(volume.data)
         spacing = tuple(volume.spacing_mm[axis] for axis in turn.order)
         mask = binary_fill_holes((data != 0).any(axis=0))
-        found = find_objects(mask.astype(np.uint8))
-        if not found:
+        box, whole = box_of(mask), data.shape[1:]
+        if box is None:
             raise ImageError("The image is zero everywhere.")
-        box, whole = found[0], data.shape[1:]
         mask = mask[box]
         cut = np.array(data[(slice(None), *box)], np.float32, order="C")
         for channel, scheme in enumerate(self.config.normalization_schemes):
