@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -53,7 +54,31 @@ class Quantity:
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
+class _Pairs:
+    """Measures above 0 of the hypotheses of two scans, (n,) and (m,), of which all are paired."""
+
+    before: Floats
+    after: Floats
+
+    def __post_init__(self) -> None:
+        for name, values in (("before", self.before), ("after", self.after)):
+            if values.ndim != 1 or len(values) > _MOST:
+                raise ValueError(f"{name}: expected (n,), n to {_MOST}, got {values.shape}")
+            if not (np.isfinite(values).all() and (values > 0).all()):
+                raise ValueError(f"{name}: expected numbers above 0")
+
+    @cached_property
+    def ratio(self) -> Quantity:
+        """After over before, of all pairs."""
+        return Quantity((self.after[None, :] / self.before[:, None]).ravel())
+
+    @property
+    def _difference(self) -> Quantity:
+        return Quantity((self.after[None, :] - self.before[:, None]).ravel())
+
+
+@dataclass(frozen=True, eq=False)
+class Change(_Pairs):
     """What became of a lesion between two scans whose hypotheses are drawn independently.
 
     Sizes are given that something is outlined in both scans; what appeared or vanished is an
@@ -78,26 +103,18 @@ class Change:
         (0.1, 0.0)
     """
 
-    before: Floats
-    after: Floats
     outlined: tuple[float, float] = (1.0, 1.0)
     days: float | None = None
     shared: float = 0.0
-    _ratio: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name, values in (("before", self.before), ("after", self.after)):
-            if values.ndim != 1 or len(values) > _MOST:
-                raise ValueError(f"{name}: expected (n,), n to {_MOST}, got {values.shape}")
-            if not (np.isfinite(values).all() and (values > 0).all()):
-                raise ValueError(f"{name}: expected sizes above 0")
+        super().__post_init__()
         if not all(0 <= share <= 1 for share in self.outlined):
             raise ValueError(f"outlined: expected probabilities, got {self.outlined}")
         if self.days is not None and not 0 <= self.days < math.inf:
             raise ValueError(f"days: expected 0 or more, got {self.days}")
         if not 0 <= self.shared <= 1:
             raise ValueError(f"shared: expected 0 to 1, got {self.shared}")
-        object.__setattr__(self, "_ratio", (self.after[None, :] / self.before[:, None]).ravel())
 
     @property
     def sizes_ml(self) -> tuple[Quantity, Quantity]:
@@ -105,19 +122,14 @@ class Change:
         return Quantity(self.before), Quantity(self.after)
 
     @property
-    def ratio(self) -> Quantity:
-        """V₂ / V₁ over all pairs."""
-        return Quantity(self._ratio)
-
-    @property
     def difference_ml(self) -> Quantity:
         """V₂ − V₁ in mL over all pairs."""
-        return Quantity((self.after[None, :] - self.before[:, None]).ravel())
+        return self._difference
 
     @property
     def rate(self) -> Quantity:
         """Growth rate ln(V₂ / V₁) / Δt in 1 / day; ValueError without days."""
-        return Quantity(np.log(self._ratio) / self._known_days())
+        return Quantity(np.log(self.ratio.values) / self._known_days())
 
     @property
     def doubling_days(self) -> Quantity:
@@ -133,8 +145,8 @@ class Change:
     @property
     def alike(self) -> Quantity:
         """V₂ / V₁ where both stand at the same quantile of their sizes: errors in common."""
-        if not len(self._ratio):
-            return Quantity(self._ratio)
+        if not len(self.ratio.values):
+            return self.ratio
         n = max(len(self.before), len(self.after))
         at = (np.arange(n) + 0.5) / n
         return Quantity(np.quantile(self.after, at) / np.quantile(self.before, at))
@@ -146,8 +158,8 @@ class Change:
         Pairs under a Gaussian copula: Φ⁻¹ of their places among the sizes correlate by `shared`.
         Each scan alone keeps its sizes.
         """
-        if not len(self._ratio):
-            return Quantity(self._ratio)
+        if not len(self.ratio.values):
+            return self.ratio
         at = (np.arange(_STRATA) + 0.5) / _STRATA
         z = ndtri(at)
         second = ndtr(self.shared * z[:, None] + math.sqrt(1 - self.shared**2) * z)
@@ -192,7 +204,7 @@ class Change:
     def doubled_within(self, days: float = FAST_DAYS) -> float:
         """P(doubling time below so many days), V₂ > V₁ · 2^(Δt / days); ValueError without days."""
         least = math.inf if days <= 0 else 2.0 ** (self._known_days() / days)
-        return float((self._ratio > least).mean()) if len(self._ratio) else math.nan
+        return float((self.ratio.values > least).mean()) if len(self.ratio.values) else math.nan
 
     def _known_days(self) -> float:
         if not self.days:
@@ -201,7 +213,7 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Lengthening:
+class Lengthening(_Pairs):
     """What became of a lesion's longest diameter, over all pairs of independent hypotheses.
 
     Attributes:
@@ -217,30 +229,15 @@ class Lengthening:
         (0.75, 0.0)
     """
 
-    before: Floats
-    after: Floats
-
-    def __post_init__(self) -> None:
-        for name, values in (("before", self.before), ("after", self.after)):
-            if values.ndim != 1 or len(values) > _MOST:
-                raise ValueError(f"{name}: expected (n,), n to {_MOST}, got {values.shape}")
-            if not (np.isfinite(values).all() and (values > 0).all()):
-                raise ValueError(f"{name}: expected lengths above 0")
-
     @property
     def lengths_mm(self) -> tuple[Quantity, Quantity]:
         """d₁ and d₂ in mm, over the hypotheses of each alone."""
         return Quantity(self.before), Quantity(self.after)
 
     @property
-    def ratio(self) -> Quantity:
-        """d₂ / d₁ over all pairs."""
-        return Quantity((self.after[None, :] / self.before[:, None]).ravel())
-
-    @property
     def difference_mm(self) -> Quantity:
         """d₂ − d₁ in mm over all pairs."""
-        return Quantity((self.after[None, :] - self.before[:, None]).ravel())
+        return self._difference
 
     def probability(self, growth_mm: float = GROWTH_MM) -> float:
         """P(d₂ − d₁ ≥ growth_mm); NaN where nothing is outlined in one of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -154,13 +154,11 @@ def stoppable(network: nn.Module, cancelled: Callable[[], bool] | None) -> Itera
     def look(*_: object) -> None:
         ask(cancelled)
 
-    leaves = [m for m in network.modules() if not any(m.children())]
-    hooks = [leaf.register_forward_pre_hook(look) for leaf in leaves]
-    try:
+    with ExitStack() as hooks:
+        for layer in network.modules():
+            if not any(layer.children()):
+                hooks.enter_context(layer.register_forward_pre_hook(look))
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def is_full(error: RuntimeError) -> bool:

@@ -208,8 +208,16 @@ def answer(model: Model, question: Question, watch: Watch) -> Inference:
     for way in ways:
         if way is not ways[0] and watch.say is not None:
             watch.say(way.words)
-        found = _attempt(model, image, plan, question, way, watch)
+        found = None
+        try:
+            found = _scan(model, image, plan, question, way, watch)
+        except RuntimeError as error:
+            if not is_full(error):
+                raise
         if found is None:
+            # Out of the handler, because the error holds on to the tensors that filled the memory.
+            if way.device.type == "cuda":
+                torch.cuda.empty_cache()
             continue
         reach = question.depth_mm if plan.frame.sliced and None not in plan.first[1:] else None
         count, how = None, None
@@ -248,26 +256,6 @@ def _scaled(card: ModelCard, plan: Plan, volume: Volume) -> NDArray[np.float32]:
         return normalise_slices(seen, how, whole)
     scale = Scale.of(np.ascontiguousarray(turned) if how == "standardise" else seen, how)
     return scale.check().apply(seen)
-
-
-def _attempt(
-    model: Model,
-    image: Placed,
-    plan: Plan,
-    question: Question,
-    way: Attempt,
-    watch: Watch,
-) -> tuple[Parameters | Columns, float] | None:
-    """Run one way; None if the device's memory is full."""
-    try:
-        return _scan(model, image, plan, question, way, watch)
-    except RuntimeError as error:
-        if not is_full(error):
-            raise
-    # Out of the handler, because the error holds on to the tensors that filled the memory.
-    if way.device.type == "cuda":
-        torch.cuda.empty_cache()
-    return None
 
 
 def _scan(

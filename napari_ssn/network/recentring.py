@@ -12,13 +12,16 @@ long object perhaps, there is no second.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.geometry.affine import Affine
+
+if TYPE_CHECKING:
+    from napari_ssn.network.inference import Inference
 
 #: An object this far from the point, in mm, is another than the one that is pointed at.
 REACH_MM = 3.0
@@ -33,20 +36,11 @@ LEAST_TWICE_MM = 1.5
 Enough = Callable[[Decodable], bool]
 
 
-class Found(Protocol):
-    """What a look found."""
-
-    @property
-    def dist(self) -> Decodable:
-        """The distribution around the place."""
-
-
-F = TypeVar("F", bound=Found)
-
-
 def settle(
-    look: Callable[[tuple[int, ...], Enough | None], F], centre: tuple[int, ...], twice: bool
-) -> tuple[F, tuple[int, ...], int]:
+    look: Callable[[tuple[int, ...], Enough | None], Inference],
+    centre: tuple[int, ...],
+    twice: bool,
+) -> tuple[Inference, tuple[int, ...], int]:
     """Look from a point, from the middle of what is found there, and on until that stays.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import nn
@@ -47,14 +47,11 @@ def undivided(network: nn.Module) -> Iterator[None]:
     def together(*_: object) -> None:
         torch.set_num_threads(before)
 
-    hooks = []
-    for layer in network.modules():
-        if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and set(layer.kernel_size) == {1}:
-            hooks.append(layer.register_forward_pre_hook(alone))
-            hooks.append(layer.register_forward_hook(together))
-    try:
+    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    with ExitStack() as hooks:
+        hooks.callback(torch.set_num_threads, before)
+        for layer in network.modules():
+            if isinstance(layer, kinds) and set(layer.kernel_size) == {1}:
+                hooks.enter_context(layer.register_forward_pre_hook(alone))
+                hooks.enter_context(layer.register_forward_hook(together))
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-        torch.set_num_threads(before)
