@@ -127,12 +127,23 @@ def central_range(
         raise ValueError(f"level: expected between 0 and 1, got {level}")
     tail = (1 - level) / 2
     low, median, high = (float(q) for q in np.quantile(array, [tail, 0.5, 1 - tail]))
-    if factors is not None:
-        below, above = factors
-        low, high = max(0.0, median - below * (median - low)), median + above * (high - median)
     if factors is None:
         return Range(median, low, high, level)
+    below, above = factors
+    low, high = max(0.0, median - below * (median - low)), median + above * (high - median)
     return Range(median, low, high, level, readers, patients)
+
+
+def whole_range(values: ArrayLike) -> Range:
+    """Median, smallest and largest of all values, (n,), where these are all that there is.
+
+    Examples:
+        >>> from napari_ssn.core.measures import whole_range
+        >>> whole_range([4, 1, 2])
+        Range(median=2.0, low=1.0, high=4.0, level=1.0, readers=0, patients=0)
+    """
+    array = np.asarray(values, dtype=np.float64)
+    return Range(float(np.median(array)), float(array.min()), float(array.max()), 1.0)
 
 
 def calibrated_values(

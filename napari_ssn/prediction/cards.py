@@ -115,12 +115,12 @@ def deal_cards(
     source = prediction.given.source(points)
     found = representatives(source, most, z=crowd.z, between=cancel.check, presence=presence)
     if crowd.members:
-        found = [_member(prediction, crowd, one, points, only) for one in found]
+        found = [_member(prediction, crowd, one) for one in found]
     cancel.check()
     pictures, voxel = draw(prediction, [one.label_map for one in found])
     cards = tuple(
         Card(
-            _choice(crowd, one, points, only),
+            _choice(crowd, one),
             one.probability or 0.0,
             one.probability_error or 0.0,
             one.counts,
@@ -134,22 +134,17 @@ def deal_cards(
     return Cards(prediction.run, draws, cards, voxel, points, only, noun, apart)
 
 
-def _member(
-    prediction: Prediction, crowd: Crowd, one: Hypothesis, points: Points, only: Conditions
-) -> Hypothesis:
+def _member(prediction: Prediction, crowd: Crowd, one: Hypothesis) -> Hypothesis:
     """A member's own label map in the place of what it decodes to; its share has no error."""
-    made = (
-        one if one.z is None else hypothesis_of(prediction, _choice(crowd, one, points, only), None)
-    )
+    made = one if one.z is None else hypothesis_of(prediction, _choice(crowd, one), None)
     return replace(made, probability=one.probability, probability_error=0.0)
 
 
-def _choice(crowd: Crowd, one: Hypothesis, points: Points, only: Conditions) -> Choice:
+def _choice(crowd: Crowd, one: Hypothesis) -> Choice:
     if one.z is None:
-        return Choice(points=points, only=only, nothing=True)
+        return Choice(points=crowd.points, only=crowd.only, nothing=True)
     # A representative is one of the draws: its number says all about it.
-    number = int(np.flatnonzero((crowd.z == one.drawn).all(1))[0])
-    return crowd.choice(number, SEED, points, only)
+    return crowd.choice(int(np.flatnonzero((crowd.z == one.drawn).all(1))[0]))
 
 
 def draw(

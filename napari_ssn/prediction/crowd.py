@@ -23,12 +23,17 @@ class Crowd:
 
     Attributes:
         z: (n, R), or what draws given points hold.
+        points, only: that they are given.
+        seed: of draws.
         members: numbers of the members that they are, from 0; empty where they were drawn.
         agreeing: how many members agree, those that outline nothing among them.
         of: members in all, of an ensemble of few; 0 else.
     """
 
     z: Floats
+    points: Points
+    only: Conditions
+    seed: int
     members: tuple[int, ...] = ()
     agreeing: int = 0
     of: int = 0
@@ -38,30 +43,38 @@ class Crowd:
         """Share of those who agree that outline anything; None where the distribution says it."""
         return len(self.members) / self.agreeing if self.members else None
 
-    def choice(self, number: int, seed: int, points: Points, only: Conditions) -> Choice:
+    def choice(self, number: int) -> Choice:
         """What shows one of them."""
         if self.members:
-            return Choice(points=points, only=only, member=self.members[number])
-        return Choice(number, seed, points=points, only=only)
+            return Choice(points=self.points, only=self.only, member=self.members[number])
+        return Choice(number, self.seed, points=self.points, only=self.only)
 
 
-def crowd_of(prediction: Prediction, points: Points, only: Conditions, n: int, seed: int) -> Crowd:
+def crowd_of(
+    prediction: Prediction,
+    points: Points,
+    only: Conditions,
+    n: int,
+    seed: int,
+    fewest: int = 1,
+) -> Crowd:
     """Hypotheses given points and conditions: members that agree with them, else n draws.
 
     Args:
         prediction: whose.
         points, only: that hold in all of them.
         n, seed: of draws.
+        fewest: members that must outline anything to stand for all.
     """
     members = prediction.members
     if members is None or members.many:
-        return Crowd(prediction.given.draws(points, n, seed, only))
+        return Crowd(prediction.given.draws(points, n, seed, only), points, only, seed)
     agreeing = [m for m in range(len(members)) if agrees(prediction, m, points, only)]
     there = tuple(m for m in agreeing if m in members.outlined)
-    if not there:
-        return Crowd(prediction.given.draws(points, n, seed, only), of=len(members))
-    z = members.z[list(there)]
-    return Crowd(z, there, len(agreeing), len(members))
+    count = len(members)
+    if len(there) < fewest:
+        return Crowd(prediction.given.draws(points, n, seed, only), points, only, seed, of=count)
+    return Crowd(members.z[list(there)], points, only, seed, there, len(agreeing), count)
 
 
 def agrees(prediction: Prediction, member: int, points: Points, only: Conditions) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_ssn.core.measures import Range, central_range
+from napari_ssn.core.measures import Range, central_range, whole_range
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.boxes import box_of
@@ -107,7 +107,5 @@ def measure_lengths(
 def _range(values: Floats, all_of_them: bool) -> Range | None:
     if not len(values):
         return None
-    if all_of_them:
-        # Of few members no share is stated.
-        return Range(float(np.median(values)), float(values.min()), float(values.max()), 1.0)
-    return central_range(values)
+    # Of few members no share is stated.
+    return whole_range(values) if all_of_them else central_range(values)

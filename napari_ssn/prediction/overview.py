@@ -16,7 +16,7 @@ from napari_ssn.core.summaries.lines import MEDIAN_BIT
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Labels
 from napari_ssn.prediction.choice import Choice, Conditions, Points
-from napari_ssn.prediction.crowd import Crowd, crowd_of, map_of
+from napari_ssn.prediction.crowd import crowd_of, map_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.wish import DRAWS, FEWEST_IN_BOXPLOT, IN_BOXPLOT, SEED, Wish
 
@@ -146,9 +146,8 @@ def label_shares(
 
 def _boxplot(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overview:
     given = prediction.given
-    crowd = crowd_of(prediction, wish.points, wish.only, IN_BOXPLOT, wish.seed)
-    if 0 < len(crowd.members) < FEWEST_IN_BOXPLOT:
-        crowd = Crowd(given.draws(wish.points, IN_BOXPLOT, wish.seed, wish.only))
+    asked = (wish.points, wish.only, IN_BOXPLOT, wish.seed)
+    crowd = crowd_of(prediction, *asked, fewest=FEWEST_IN_BOXPLOT)
     draws, numbers = crowd.z, np.arange(len(crowd.z))
     if not crowd.members:
         # Those that one can step to and see outlined.
@@ -164,7 +163,7 @@ def _boxplot(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overview:
     values += np.uint8(MEDIAN_BIT) * found.inside
 
     def choice(number: int) -> Choice:
-        return crowd.choice(int(numbers[number]), wish.seed, wish.points, wish.only)
+        return crowd.choice(int(numbers[number]))
 
     return Overview(
         wish,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from napari_ssn.core.measures import Range, calibrated_values, central_range
+from napari_ssn.core.measures import Range, calibrated_values, central_range, whole_range
 from napari_ssn.core.spread import Spread
 from napari_ssn.core.summaries.histogram import Histogram, histogram
-from napari_ssn.documents.card import ModelCard
+from napari_ssn.documents.card import Calibration, ModelCard
 from napari_ssn.documents.sizes import STEPS, Sizes
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Ints
@@ -195,9 +195,7 @@ def _of_members(prediction: Prediction, counts: Ints, crowd: Crowd, presence: fl
     whose = noun if agreeing == crowd.of else f"{noun} that agree"
     return Ranges(
         count=len(sizes),
-        ranges=tuple(
-            Range(float(np.median(one)), float(one.min()), float(one.max()), 1.0) for one in sizes.T
-        ),
+        ranges=tuple(whole_range(one) for one in sizes.T),
         absent=tuple(float(one) for one in (sizes == 0).mean(0)),
         bars=tuple(histogram(column) for column in sizes.T),
         run=prediction.run,
@@ -248,50 +246,34 @@ def state_ranges(
         bars=tuple(histogram(column) for column in sizes.T),
         presence=said,
         sizes=tuple(
-            _sizes(
-                column,
-                one,
-                _factors(card, label) if one.readers else None,
-                outlined,
-                len(counts),
-                _shared(card, label) if one.readers else 0.0,
-            )
+            _sizes(column, outlined, len(counts), one, card.calibration, label)
             for label, (column, one) in enumerate(zip(sizes.T, ranges, strict=True), start=1)
         ),
         # Nothing was learnt of sums.
-        together=_sizes(sizes.sum(1), None, None, outlined, len(counts))
-        if len(labels) > 1
-        else None,
+        together=_sizes(sizes.sum(1), outlined, len(counts)) if len(labels) > 1 else None,
     )
-
-
-def _factors(card: ModelCard, label: int) -> tuple[float, float] | None:
-    return None if card.calibration is None else card.calibration.factors(label)
-
-
-def _shared(card: ModelCard, label: int) -> float:
-    return 0.0 if card.calibration is None else card.calibration.shared(label)
 
 
 def _sizes(
     voxels: Ints,
-    stated: Range | None,
-    factors: tuple[float, float] | None,
     outlined: float,
     draws: int,
-    shared: float = 0.0,
+    stated: Range | None = None,
+    learnt: Calibration | None = None,
+    label: int = 0,
 ) -> Sizes:
     """What a sidecar says of sizes, with the stated range's ends where that is calibrated."""
-    median = stated.median if stated is not None else 0.0
-    there = voxels > 0
-    if stated is not None and factors is not None and stated.patients and there.any():
-        # The range was learnt of outlines, and so is what is said beside it.
-        voxels, outlined = voxels[there], outlined * float(there.mean())
-    values = calibrated_values(voxels, median, factors)
+    readers, shared, values = 0, 0.0, voxels.astype(np.float64)
+    if stated is not None and stated.readers and learnt is not None:
+        readers, shared, there = stated.readers, learnt.shared(label), voxels > 0
+        if stated.patients and there.any():
+            # The range was learnt of outlines, and so is what is said beside it.
+            voxels, outlined = voxels[there], outlined * float(there.mean())
+        values = calibrated_values(voxels, stated.median, learnt.factors(label))
     return Sizes(
         voxels=np.quantile(values, np.linspace(0, 1, STEPS + 1)).round(3).tolist(),
         draws=draws,
-        readers=0 if stated is None or factors is None else stated.readers,
+        readers=readers,
         shared=shared,
         outlined=outlined,
     )

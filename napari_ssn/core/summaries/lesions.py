@@ -23,7 +23,7 @@ from scipy import ndimage
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.given.conditioning import Posterior
-from napari_ssn.core.measures import Range, central_range
+from napari_ssn.core.measures import Range, central_range, whole_range
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Mask, Where
 
@@ -123,7 +123,8 @@ def find_lesions(
     # One bit for each voxel that can change and each hypothesis: the maps are decoded once.
     bits = []
     votes[active] = 0
-    for block in _foreground(dist, active, draws, between):
+    for labels in _decoded(dist, active, draws, between):
+        block = labels > 0
         votes[active] += block.sum(0)
         bits += [np.packbits(row) for row in block]
     cores, dropped = _cores(votes >= rules.share * rules.draws, rules.smallest)
@@ -162,7 +163,7 @@ def _described(
     count = sizes.shape[1] - 1
     core_sizes = np.bincount(cores.reshape(-1), minlength=count + 1)
     # Of no lesion this is empty: a core has voxels that are foreground in some hypothesis.
-    said = _from_end_to_end if whole else central_range
+    said = whole_range if whole else central_range
     spread = {k: said(sizes[present[:, k] > 0, k]) for k in range(1, count + 1)}
     chance = 0.0 if whole else 1 / rules.draws
     order = sorted(spread, key=lambda k: (-spread[k].median, -core_sizes[k], k))
@@ -182,10 +183,6 @@ def _described(
         )
     parts = renumber[owner] if count > 1 else np.zeros(dist.space, np.uint8)
     return Lesions(rules, tuple(found), dropped, parts)
-
-
-def _from_end_to_end(sizes: Ints) -> Range:
-    return Range(float(np.median(sizes)), float(sizes.min()), float(sizes.max()), 1.0)
 
 
 def composed(
@@ -248,11 +245,6 @@ def lesion_counts(
             out[first] += found.reshape(shape)
             first += 1
     return out
-
-
-def _foreground(dist: Decodable, active: Mask, draws: Floats, between: Between) -> Iterator[Mask]:
-    for block in _decoded(dist, active, draws, between):
-        yield block > 0
 
 
 def _decoded(dist: Decodable, active: Mask, draws: Floats, between: Between) -> Iterator[Labels]:
