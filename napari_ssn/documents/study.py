@@ -190,6 +190,13 @@ class Result(Exact):
     shown: Chosen = Field(default_factory=Chosen)
     kept: Annotated[list[Kept], Field(max_length=_MOST_KEPT)] = Field(default_factory=list)
 
+    @property
+    def pieces(self) -> list[Piece]:
+        """All that it refers to."""
+        parts = [self.distribution.piece, *(one.piece for one in self.directions)]
+        parts += [] if self.members is None else [self.members]
+        return [*parts, *(one.piece for one in self.kept)]
+
 
 class Settings(Exact):
     """What was set beside the main path; see the window's settings."""
@@ -250,16 +257,9 @@ class Study(Exact):
     @property
     def pieces(self) -> list[Piece]:
         """All that it refers to, each once."""
-        found: dict[str, Piece] = {}
-        for image in self.images:
-            if image.pixels is not None:
-                found[image.pixels.sha256] = image.pixels
-        for result in self.results:
-            parts = [result.distribution.piece, *(one.piece for one in result.directions)]
-            parts += [] if result.members is None else [result.members]
-            for piece in [*parts, *(one.piece for one in result.kept)]:
-                found[piece.sha256] = piece
-        return list(found.values())
+        every = [image.pixels for image in self.images if image.pixels is not None]
+        every += [piece for result in self.results for piece in result.pieces]
+        return list({piece.sha256: piece for piece in every}.values())
 
     def to_json(self) -> str:
         """Text of the document; numbers are written so that reading gives the same bits."""

@@ -104,10 +104,7 @@ def study_of(whole: Whole, pieces: Pieces, pixels: bool = False, cancel: Cancel 
 
 
 def _pieces_of(waiting: Waiting) -> Iterable[Piece]:
-    result = waiting.result
-    yield result.distribution.piece
-    yield from (part.piece for part in result.directions)
-    yield from (part.piece for part in result.kept)
+    yield from waiting.result.pieces
     if waiting.image.pixels is not None:
         yield waiting.image.pixels
 

@@ -29,6 +29,7 @@ from napari_ssn.io.study import (
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.ensembles import LayerMaps
+from napari_ssn.prediction.held import Whole
 from napari_ssn.prediction.kept_members import arrays_of as arrays_of_members
 from napari_ssn.prediction.kept_members import members_from
 from napari_ssn.prediction.prediction import Prediction
@@ -581,6 +582,18 @@ def test_an_ensemble_comes_back_with_its_members(
         .startswith("smallest and largest of the 3 of 4 label maps that outline anything ")
     )
     assert ranges[1].presence.line == "1 of 4 label maps outlines nothing here"
+
+
+def test_an_ensemble_that_waits_for_its_image_is_saved_again_whole(
+    voted: Prediction, tmp_path: Path
+) -> None:
+    study, pieces = study_of((voted, Choice()))
+    write_study(tmp_path / "a.ssn.zip", study, pieces.makers)
+    waiting = rooms.studies.read(tmp_path / "a.ssn.zip").waiting
+    rooms.studies.save(tmp_path / "b.ssn.zip", Whole(waiting=waiting), False, False)
+    made, _ = again(tmp_path / "b.ssn.zip", voted)
+    for name, values in arrays_of_members(voted.members).items():
+        np.testing.assert_array_equal(arrays_of_members(made.members)[name], values)
 
 
 def test_members_that_a_result_has_not_are_refused(voted: Prediction) -> None:
