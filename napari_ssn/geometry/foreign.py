@@ -63,10 +63,10 @@ def reading_of(shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any]) -
     """
     if len(shape) != 3:
         return None
-    if _matrix(metadata, "affine", 4) is not None:
-        return _with_affine(shape, now, metadata)
-    if _matrix(metadata, "direction", 3) is not None:
-        return _with_direction(now, metadata)
+    if (affine := _matrix(metadata, "affine", 4)) is not None:
+        return _with_affine(affine, shape, now, metadata)
+    if (direction := _matrix(metadata, "direction", 3)) is not None:
+        return _with_direction(direction, now, metadata)
     return None
 
 
@@ -76,15 +76,15 @@ def has_time_last(ndim: int, metadata: Mapping[str, Any]) -> bool:
     return ndim == 4 and affine is not None and _names_its_axes(affine, metadata)
 
 
-def _with_affine(shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any]) -> Reading | None:
+def _with_affine(
+    affine: Matrix, shape: Sequence[int], now: Matrix, metadata: Mapping[str, Any]
+) -> Reading | None:
     """Of napari-nifti, or a reader that leaves the affine of the file's own axes (x, y, z).
 
     napari-nifti shows the axes of its affine in reverse order, each running down from its far
     end: scale −s, translate o + (n − 1) s. The scales of others tell whether theirs are reversed;
     where they do not, nothing is assumed.
     """
-    affine = _matrix(metadata, "affine", 4)
-    assert affine is not None
     sizes = Affine(affine).lengths
     if not _believable(sizes, affine[:3, 3], affine[:3, :3]):
         return None
@@ -145,15 +145,13 @@ def _stored(
     return (turn, stored) if apart <= _ROUNDED_MM else None
 
 
-def _with_direction(now: Matrix, metadata: Mapping[str, Any]) -> Reading | None:
+def _with_direction(direction: Matrix, now: Matrix, metadata: Mapping[str, Any]) -> Reading | None:
     """Of ITK: spacing, origin and direction in the order (z, y, x), towards left and posterior.
 
     napari-itk-io hands on spacing and origin only; itk-napari-conversion rotates the layer by the
     direction's transpose.
     """
-    direction = _matrix(metadata, "direction", 3)
-    spacing, origin = (_vector(metadata, name) for name in ("spacing", "origin"))
-    assert direction is not None
+    spacing, origin = (_numbers(metadata, name, (3,)) for name in ("spacing", "origin"))
     if spacing is None or origin is None or not _believable(spacing, origin, direction):
         return None
     affine = np.eye(4)
@@ -175,23 +173,16 @@ def _believable(sizes: Floats, origin: Matrix, direction: Matrix) -> bool:
     return not made_up
 
 
-def _matrix(metadata: Mapping[str, Any], name: str, size: int) -> Floats | None:
+def _matrix(metadata: Mapping[str, Any], name: str, size: int) -> Matrix | None:
     """A matrix of finite numbers that is not singular; None for anything else."""
-    array = np.asarray(metadata.get(name, 0), dtype=object)
-    if array.shape != (size, size):
-        return None
-    try:
-        matrix = array.astype(np.float64)
-    except (TypeError, ValueError):
-        return None
-    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-12:
-        return None
-    return matrix
+    matrix = _numbers(metadata, name, (size, size))
+    return None if matrix is None or abs(np.linalg.det(matrix)) < 1e-12 else matrix
 
 
-def _vector(metadata: Mapping[str, Any], name: str) -> Floats | None:
+def _numbers(metadata: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Floats | None:
+    """Finite numbers of a shape; None for anything else."""
     array = np.asarray(metadata.get(name, 0), dtype=object)
-    if array.shape != (3,):
+    if array.shape != shape:
         return None
     try:
         values = array.astype(np.float64)
