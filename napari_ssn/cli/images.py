@@ -20,6 +20,7 @@ from napari_ssn.io.omezarr import is_zarr, read_omezarr
 from napari_ssn.network.fit import foreign_values
 from napari_ssn.network.inference import Asked, Watch
 from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.network.question import USUAL, How
 from napari_ssn.network.seen import Seen
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.run import run
@@ -120,17 +121,13 @@ def run_on(
     frame: int | None,
     *,
     depth_mm: float = DEPTH_MM,
-    tile: tuple[int, ...] | None = None,
-    divided: bool = False,
-    padded: bool = False,
-    steady: bool = False,
-    twice: bool = False,
     insist: bool = False,
+    how: How = USUAL,
 ) -> Prediction:
     """Segment an image, with words of caution and progress on standard error.
 
     Args:
-        model, centre, depth_mm, tile, divided, padded, steady, twice, insist: as for `run`.
+        model, centre, depth_mm, insist, how: as for `run`.
         volume: the image.
         frame: which one of a time series it is, from 1; None for an image without time.
     """
@@ -148,12 +145,8 @@ def run_on(
             Source.of(volume, None if frame is None else frame - 1),
             centre,
             depth_mm=depth_mm,
-            tile=tile,
-            divided=divided,
-            padded=padded,
-            steady=steady,
-            twice=twice,
             insist=insist,
+            how=how,
             looked=caution,
             watch=Watch(progress=step, say=lambda text: typer.echo(text, err=True)),
         )

@@ -36,7 +36,7 @@ from napari_ssn.network.plan import (
     is_large,
     plan_for,
 )
-from napari_ssn.network.question import Place, Plane, Question
+from napari_ssn.network.question import USUAL, How, Place, Plane, Question
 from napari_ssn.network.recentring import Enough, settle
 from napari_ssn.network.slabs import Slabs, order
 from napari_ssn.network.threads import instructions
@@ -126,40 +126,31 @@ class Asked(ABC):
         centre: tuple[int, ...] | None = None,
         *,
         depth_mm: float = DEPTH_MM,
-        tile: tuple[int, ...] | None = None,
         watch: Watch | None = None,
         insist: bool = False,
-        divided: bool = False,
-        padded: bool = False,
-        steady: bool = False,
-        twice: bool = False,
         packed: bool = False,
+        how: How = USUAL,
     ) -> Inference:
         """As `Model.segment`, and say how it was done: what it takes to do the same again.
 
         Args:
             volume, centre, depth_mm: as for `Model.segment`.
-            tile: voxels of a tile per axis of the network, where no other will do.
             watch: who is told while it lasts.
             insist: as for `Model.segment`.
-            divided: whether every layer is computed in all threads, so that the last bits may
-                hang on their number. Only for what was made so once.
-            padded: whether padding far below air counts as it is. Only for what was made so once.
-            steady: whether the region stays where it was placed, whatever the card says.
-            twice: whether it moves once at most, and no short way. Only for what was made so once.
             packed: whether a large result is packed as it comes, as `compact` would pack it.
+            how: what is done in another way than it is by itself.
         """
-        how = (depth_mm, tile, watch, insist, divided, padded, packed)
-        if steady or centre is None or not self.card.recentred:
-            return _look(self, volume, centre, *how)
+        asked = (depth_mm, watch, insist, packed, how)
+        if how.steady or centre is None or not self.card.recentred:
+            return _look(self, volume, centre, *asked)
 
         def look(place: tuple[int, ...], enough: Enough | None) -> Inference:
-            return _look(self, volume, place, *how, enough=enough)
+            return _look(self, volume, place, *asked, enough)
 
-        found, place, looks = settle(look, centre, twice)
+        found, place, looks = settle(look, centre, how.twice)
         if place == centre:
             return found
-        return replace(found, moved_to=place, looks=None if twice else looks)
+        return replace(found, moved_to=place, looks=None if how.twice else looks)
 
 
 def _look(
@@ -167,12 +158,10 @@ def _look(
     volume: Volume,
     centre: tuple[int, ...] | None,
     depth_mm: float,
-    tile: tuple[int, ...] | None,
     watch: Watch | None,
     insist: bool,
-    divided: bool,
-    padded: bool,
     packed: bool,
+    how: How,
     enough: Enough | None = None,
 ) -> Inference:
     """Run the network once, on a region or on all."""
@@ -187,11 +176,11 @@ def _look(
         raise ModelError(foreign)
     plan = plan_for(model.card, volume, centre, depth_mm)
     check_memory(model.card, plan, model.room(), packed, model.aside)
-    values = volume.data if padded else unpadded(model.card, volume.data)
+    values = volume.data if how.padded else unpadded(model.card, volume.data)
     data = prepare(model.card, plan, replace(volume, data=values))
     ask(watch.cancelled)
     place = Place.of(volume)
-    about = (centre, depth_mm, tile, divided, watch.look_at, packed, enough, model.aside)
+    about = (centre, depth_mm, how.tile, how.divided, watch.look_at, packed, enough, model.aside)
     question = Question(data, place, *about)
     found = model.answer(question, watch)
     return replace(found, insisted=foreign is not None, unpadded=values is not volume.data)

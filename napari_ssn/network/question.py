@@ -39,6 +39,29 @@ class Place:
         return cls(image.space, image.channels, image.affine, image.extent, image.oriented)
 
 
+@dataclass(frozen=True)
+class How:
+    """What of a run is done in another way than it is by itself; to make again what was made so.
+
+    Attributes:
+        tile: voxels of a tile per axis of the network, where no other will do.
+        divided: whether every layer is computed in all threads, so that the last bits may hang on
+            their number.
+        padded: whether padding far below air counts as it is.
+        steady: whether the region stays where it was placed, whatever the card says.
+        twice: whether it moves once at most, and no short way.
+    """
+
+    tile: tuple[int, ...] | None = None
+    divided: bool = False
+    padded: bool = False
+    steady: bool = False
+    twice: bool = False
+
+
+USUAL = How()
+
+
 @dataclass(frozen=True, eq=False)
 class Question:
     """One look at a region of an image, or at all of it.
@@ -47,7 +70,8 @@ class Question:
         data: (channels, *nodes) float32, as `inference.prepare` gives it.
         image: where the image is.
         centre: of the region, in the image's own grid; None for the whole image.
-        depth_mm, tile, divided: as for `Model.infer`.
+        depth_mm: as for `Model.infer`.
+        tile, divided: as in `How`.
         look_at: plane whose tiles come first.
         packed: whether a large result is packed as it comes, as `compact` would pack it.
         enough: asked of a distribution that has the mean's label map, and perhaps nothing else,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from napari_ssn.documents.card import ModelCard, read_card
 from napari_ssn.documents.sidecar import Provenance, Software
@@ -15,6 +14,7 @@ from napari_ssn.network.device import choose_device
 from napari_ssn.network.models import Model
 from napari_ssn.network.places import model_folders
 from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.network.question import How
 from napari_ssn.network.threads import threads
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.recall import check_reach
@@ -101,21 +101,20 @@ def rerun(record: Provenance, model: Model, run: Callable[..., Prediction]) -> P
         run: `prediction.run.run` of that model on that image, or one that takes the same.
     """
     told = record.run
-    how: dict[str, Any] = {
-        "centre": None if told.centre is None else tuple(told.centre),
-        "depth_mm": DEPTH_MM if told.depth_mm is None else told.depth_mm,
-        "tile": None if told.tile is None else tuple(told.tile),
+    how = How(
+        tile=None if told.tile is None else tuple(told.tile),
         # Before the number of threads was written down it could tell in the last bits.
-        "divided": told.threads is None and told.device == "cpu",
-        "padded": told.unpadded is None,
+        divided=told.threads is None and told.device == "cpu",
+        padded=told.unpadded is None,
         # Regions did not move before, nor where that would be less than a voxel or two.
-        "steady": told.moved_to is None,
-        "twice": told.looks is None,
-        # These are the values, by their hash: whether somebody insisted is compared later.
-        "insist": True,
-    }
+        steady=told.moved_to is None,
+        twice=told.looks is None,
+    )
+    centre = None if told.centre is None else tuple(told.centre)
+    depth_mm = DEPTH_MM if told.depth_mm is None else told.depth_mm
     with threads(told.threads if model.device.type == "cpu" else None):
-        return run(**how)
+        # These are the values, by their hash: whether somebody insisted is compared later.
+        return run(centre=centre, depth_mm=depth_mm, insist=True, how=how)
 
 
 def circumstances(record: Provenance, found: Prediction) -> str:

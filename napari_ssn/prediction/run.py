@@ -12,6 +12,7 @@ from napari_ssn.errors import NEVER, Cancel, ModelError
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.network.inference import Asked, Watch
 from napari_ssn.network.plan import DEPTH_MM, check_memory, plan_for
+from napari_ssn.network.question import USUAL, How
 from napari_ssn.network.seen import Seen
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
@@ -24,12 +25,8 @@ def run(
     centre: tuple[int, ...] | None = None,
     *,
     depth_mm: float = DEPTH_MM,
-    tile: tuple[int, ...] | None = None,
-    divided: bool = False,
-    padded: bool = False,
-    steady: bool = False,
-    twice: bool = False,
     insist: bool = False,
+    how: How = USUAL,
     kinds: Sequence[DirectionKind] = (),
     number: int = 1,
     looked: Callable[[Seen], None] = lambda seen: None,
@@ -42,7 +39,7 @@ def run(
         model: that segments it, here or on another computer.
         source: the image.
         centre: index in its own grid of the region's middle; None for the whole image.
-        depth_mm, tile, divided, padded, steady, twice, insist: as for `Model.infer`.
+        depth_mm, insist, how: as for `Model.infer`.
         kinds: directions that are found at once, by how they are chosen; others wait until they
             are asked for.
         number: of the run, to tell it from others.
@@ -70,42 +67,33 @@ def run(
         volume,
         centre,
         depth_mm=depth_mm,
-        tile=tile,
         watch=replace(watch or Watch(), cancelled=cancel.asked),
         insist=insist,
-        divided=divided,
-        padded=padded,
-        steady=steady,
-        twice=twice,
         packed=True,
+        how=how,
     )
-    device, title, how = found.device, found.title, (found.threads, found.instructions)
-    tile, reach = found.tile, found.depth_mm
-    insisted, unpadded = found.insisted, found.unpadded
-    moved_to, looks = found.moved_to, found.looks
-    dist = compact(found.dist, cancel.asked)
     # With the last name of the dense tensors goes the memory they hold.
-    del found
+    found = replace(found, dist=compact(found.dist, cancel.asked))
     cancel.check()
     prediction = Prediction(
         run=number,
         source=replace(source, ct=seen.ct, units=seen.units),
         card=card,
-        device=str(device),
-        device_title=title,
-        tile=tile,
+        device=str(found.device),
+        device_title=found.title,
+        tile=found.tile,
         centre=centre,
-        depth_mm=reach,
-        dist=dist,
+        depth_mm=found.depth_mm,
+        dist=found.dist,
         image_sha256=image_hash(volume),
         # Of several channels the edges of the first: a person is shown that one to begin with.
-        residual=Residual().within(dist, volume.data[0], EDGE_SHARE),
-        threads=how[0],
-        instructions=how[1],
-        insisted=insisted,
-        unpadded=unpadded,
-        moved_to=moved_to,
-        looks=looks,
+        residual=Residual().within(found.dist, volume.data[0], EDGE_SHARE),
+        threads=found.threads,
+        instructions=found.instructions,
+        insisted=found.insisted,
+        unpadded=found.unpadded,
+        moved_to=found.moved_to,
+        looks=found.looks,
         distance=seen.distance,
     )
     for kind in kinds:

@@ -283,8 +283,9 @@ def test_a_sidecar_of_before_threads_were_written_down_is_verified(
     """Its label map is made as it was then, with every layer cut up among the threads."""
     import napari_ssn as ssn
     from napari_ssn.io.hashes import label_map_hash
+    from napari_ssn.network.question import How
 
-    found = ssn.load_model(models["3d"], "cpu").infer(ssn.read(scan), divided=True)
+    found = ssn.load_model(models["3d"], "cpu").infer(ssn.read(scan), how=How(divided=True))
     assert found.threads is None
     record = json.loads(sidecar.read_text())
     record["label_map_sha256"] = label_map_hash(found.dist.placed(found.dist.label_map()))

@@ -19,6 +19,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.building import build_network
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
+from napari_ssn.network.question import How
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.recipes import read_recipe
 from napari_ssn.training.terms import loss_terms
@@ -94,7 +95,7 @@ def test_a_run(
     volume = Volume(noise_image((24, 20, 18))[None], affine, "volume")
     model = load_model(folder, "cpu")
     # In the threads of the CPU alone layers are computed undivided.
-    plain = model.infer(volume, centre, divided=True)
+    plain = model.infer(volume, centre, how=How(divided=True))
     on_gpu(model.network)
     previews: list[LogitDistribution] = []
     with FakeGPU(), torch.no_grad():

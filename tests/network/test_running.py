@@ -24,6 +24,7 @@ from napari_ssn.network.forward import Attempt, attempts, is_full
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import check_memory, needed_bytes, plan_for
+from napari_ssn.network.question import How
 from napari_ssn.network.ssn import LogitParameters
 from napari_ssn.network.tiles import layout, shares, starts
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
@@ -272,7 +273,7 @@ def test_a_full_gpu_is_answered_by_the_cpu_in_the_end(
 
 
 def test_a_tile_that_is_asked_for_is_the_only_one(deep: Model) -> None:
-    found = deep.infer(scan(30, 20, 20), tile=(16, 16, 32))
+    found = deep.infer(scan(30, 20, 20), how=How(tile=(16, 16, 32)))
     assert found.tile == (16, 16, 32)
     assert not torch.equal(found.dist.mean, deep.segment(scan(30, 20, 20)).mean)
     gpu = SimpleNamespace(card=deep.card, network=deep.network, device=torch.device("cuda"))

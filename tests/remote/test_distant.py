@@ -21,6 +21,7 @@ from napari_ssn.errors import NEVER, Cancel, Cancelled, GeometryError, ImageErro
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
+from napari_ssn.network.question import How
 from napari_ssn.network.recentring import MOST_LOOKS
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.run import run
@@ -350,12 +351,12 @@ def test_after_a_line_was_cut_the_result_is_found_again(
     try:
         far = distant(model, line.address, token)
         with ThreadPoolExecutor(1) as pool:
-            job = pool.submit(run, far, image(24, 24, 24), (12, 12, 12), steady=True)
+            job = pool.submit(run, far, image(24, 24, 24), (12, 12, 12), how=How(steady=True))
             for _ in range(4):
                 time.sleep(0.15)
                 line.close_lines()
             held.set()
-            same(job.result(10), run(model, image(24, 24, 24), (12, 12, 12), steady=True))
+            same(job.result(10), run(model, image(24, 24, 24), (12, 12, 12), how=How(steady=True)))
     finally:
         line.close()
     assert len(set(done)) == 1

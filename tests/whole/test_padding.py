@@ -15,6 +15,7 @@ from napari_ssn.cli.verifying import verify
 from napari_ssn.documents.card import read_card
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.network.models import load_model, save_card
+from napari_ssn.network.question import How
 from napari_ssn.network.seen import Seen
 from tests.support.helpers import noise_image, tiny_model
 
@@ -50,7 +51,7 @@ def test_a_corner_of_padding_is_a_corner_of_air(model: Path, tmp_path: Path) -> 
         assert found.unpadded
     assert not air.unpadded
     # As it counted before, it darkened all the rest.
-    before = loaded.infer(volumes[2], padded=True)
+    before = loaded.infer(volumes[2], how=How(padded=True))
     assert not before.unpadded and (before.dist.label_map() != air.dist.label_map()).any()
     # Nor does it tell an image from those of the training.
     seen = [Seen.of(loaded.card, volume, None).distance for volume in volumes]
@@ -72,7 +73,7 @@ def test_sidecars_say_so_and_those_of_before_are_verified(
     assert json.loads((tmp_path / "plain" / "mean.json").read_text())["run"]["unpadded"] is None
     # One of before: padding counted.
     volume = ssn.read(image)
-    old = load_model(model, "cpu").infer(volume, padded=True).dist.label_map()
+    old = load_model(model, "cpu").infer(volume, how=How(padded=True)).dist.label_map()
     record["run"]["unpadded"] = None
     # Nor did one of before say how the sizes of all hypotheses spread.
     record.update(sizes=None, together=None)

@@ -20,7 +20,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import Asked, Inference, Watch
 from napari_ssn.network.models import Model, load_model, save_card
 from napari_ssn.network.places import find_model
-from napari_ssn.network.question import Question
+from napari_ssn.network.question import How, Question
 from napari_ssn.network.recentring import LEAST_MM, REACH_MM, outlined_middle
 from tests.support.helpers import tiny_model
 
@@ -103,13 +103,13 @@ def test_a_nodule_is_the_same_from_wherever_it_is_pointed_at(
     assert (samples.raters(NUMBER)[(slice(None), *edge)] == 1).all()
     there = model.infer(volume, middle)
     far = model.infer(volume, edge)
-    stayed = model.infer(volume, edge, steady=True)
+    stayed = model.infer(volume, edge, how=How(steady=True))
     assert far.moved_to is not None and stayed.moved_to is None
     # Both come to the same place, by as many looks as it takes.
     assert far.moved_to == there.moved_to and far.looks is not None
     np.testing.assert_array_equal(far.dist.mean, there.dist.mean)
     # The last look is a look from there, to the bit.
-    again = model.infer(volume, far.moved_to, steady=True)
+    again = model.infer(volume, far.moved_to, how=How(steady=True))
     np.testing.assert_array_equal(far.dist.mean, again.dist.mean)
     np.testing.assert_array_equal(far.dist.cov_factor, again.dist.cov_factor)
     assert far.dist.start == again.dist.start and far.dist.presence == again.dist.presence
@@ -209,6 +209,6 @@ def test_it_looks_until_the_middle_stays(
     )
     # As it was done before.
     model.asked.clear()
-    before = model.infer(volume, (9, 9), twice=True)
+    before = model.infer(volume, (9, 9), how=How(twice=True))
     assert model.asked == asked[:2] and before.looks is None
     assert before.moved_to == (asked[1] if asked[1:] else None)
