@@ -31,7 +31,7 @@ from benchmarks.phantom import network_output
 from napari_ssn import samples
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.packed.distribution import compact
-from napari_ssn.errors import Cancelled, SSNError
+from napari_ssn.errors import Cancel, Cancelled, SSNError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import Asked, Inference, Watch
 from napari_ssn.network.models import Model, load_model
@@ -76,7 +76,9 @@ def client(
             return stopping and time.monotonic() > at
 
         try:
-            found = Distant.of(model.card, server).infer(volume, watch=Watch(cancelled=stopped))
+            found = Distant.of(model.card, server).infer(
+                volume, watch=Watch(cancel=Cancel(stopped))
+            )
         except Cancelled:
             with told.lock:
                 told.ended["stopped"] += 1

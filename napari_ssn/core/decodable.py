@@ -16,6 +16,7 @@ from napari_ssn.core.counts import count_labels
 from napari_ssn.core.kinds import Form
 from napari_ssn.core.presence import check_presence, draw_present
 from napari_ssn.core.spread import Spread, spread_out
+from napari_ssn.errors import Cancel
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Mask, Where
 
@@ -192,12 +193,12 @@ class Decodable(ABC):
         """``Σ_v P̃_vᵀ P̃_v`` with ``P̃ = (I − 11ᵀ/C) P``, (R, R): see `principal_directions`."""
 
     @abstractmethod
-    def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> Decodable:
+    def spread_by(self, factors: Floats, cancel: Cancel) -> Decodable:
         """The same with deviations multiplied label by label, see `Spread`; stored as this is.
 
         Args:
             factors: (C,), not all 1.
-            cancelled: asked now and then; if it says True, `Cancelled` is raised.
+            cancel: looked at now and then.
         """
 
     def complete(self) -> Decodable:

@@ -45,6 +45,7 @@ from napari_ssn.core.latent import draw_z as draw_z
 from napari_ssn.core.marginals import binary_marginals, label_marginal, orthant_marginals
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.tensors import as_tensor, check_tensors, column_of, forward, taken
+from napari_ssn.errors import Cancel
 from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Where
 from napari_ssn.geometry.brief import brief
 
@@ -264,7 +265,7 @@ class LogitDistribution(Decodable):
         """See `Decodable.plain_gram`."""
         return plain_gram_of(self)
 
-    def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> LogitDistribution:
+    def spread_by(self, factors: Floats, cancel: Cancel) -> LogitDistribution:
         """See `Decodable.spread_by`."""
         return spread_of(self, factors)
 

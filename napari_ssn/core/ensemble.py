@@ -10,7 +10,7 @@ members are read, one after the other (Helmert's contrasts): column r is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from napari_ssn.core.reading import (
     certain_logits,
     distance_logits,
 )
+from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.arrays import Between, Floats
 from napari_ssn.geometry.brief import brief
@@ -76,9 +77,9 @@ class Ensemble(LogitDistribution):
         between()
         return found
 
-    def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> Ensemble:
+    def spread_by(self, factors: Floats, cancel: Cancel) -> Ensemble:
         """See `Decodable.spread_by`: each member stays where it is, and outlines what is there."""
-        wider, maps = super().spread_by(factors, cancelled), self.members.label_maps.copy()
+        wider, maps = super().spread_by(factors, cancel), self.members.label_maps.copy()
         for number in self.members.outlined:
             maps[number] = wider.label_map(self.members.z[number])
         return Ensemble(
@@ -188,11 +189,11 @@ class Gathered:
             members=self.members,
         )
 
-    def kept(self, cancelled: Callable[[], bool] = lambda: False) -> Decodable:
+    def kept(self, cancel: Cancel = NEVER) -> Decodable:
         """What `compact` makes of `dense`, bit for bit, without taking so much memory."""
         if self.logits.nbytes < LARGE:
             return self.dense()
-        columns = self.logits.packed(torch.float16, cancelled)
+        columns = self.logits.packed(torch.float16, cancel)
         return PackedDistribution(**columns.arrays(), affine=self.affine, presence=self.presence)
 
 

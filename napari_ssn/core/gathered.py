@@ -8,7 +8,6 @@ numbers of all members at the voxels in doubt, which are a few in a hundred of a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.contrasts import Helmert
 from napari_ssn.core.decodable import EPSILON
+from napari_ssn.errors import Cancel
 from napari_ssn.geometry.arrays import Floats, Ints, Labels
 
 
@@ -56,7 +56,7 @@ class Logits:
         """Bytes that a dense distribution of these takes."""
         return 4 * (len(self.factor) + 2) * len(self.certain) * self.labels.size
 
-    def packed(self, dtype: torch.dtype, cancelled: Callable[[], bool]) -> Columns:
+    def packed(self, dtype: torch.dtype, cancel: Cancel) -> Columns:
         """What `pack` makes of `dense`, bit for bit."""
         classes, rank = len(self.certain), len(self.factor)
         mean = torch.cat([self.mean, self.certain], 1)
@@ -67,7 +67,7 @@ class Logits:
             return logits, torch.full(logits.shape[1:], EPSILON).sqrt_()
 
         source = Source(classes, rank, (mean.shape[1],), read)
-        return pack_doubtful(source, self.voxels, self.labels, dtype, cancelled)
+        return pack_doubtful(source, self.voxels, self.labels, dtype, cancel)
 
 
 class Gathering:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Floats
 
 if TYPE_CHECKING:
@@ -62,18 +62,16 @@ class Spread:
         return self.overall * np.array(self.per_label or (1.0,) * classes)
 
 
-def spread_out(
-    dist: Decodable, spread: Spread, cancelled: Callable[[], bool] = lambda: False
-) -> Decodable:
+def spread_out(dist: Decodable, spread: Spread, cancel: Cancel = NEVER) -> Decodable:
     """A distribution with another spread, stored as the former is.
 
     Args:
         dist: with the model's own spread.
         spread: the one to have.
-        cancelled: asked now and then; if it says True, `Cancelled` is raised.
+        cancel: looked at now and then.
 
     Raises:
         ValueError: factors of another number of labels.
     """
     factors = spread.factors(dist.classes)
-    return dist if (factors == 1).all() else dist.spread_by(factors, cancelled)
+    return dist if (factors == 1).all() else dist.spread_by(factors, cancel)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from napari_ssn.errors import Cancelled, DeviceError, ModelError
+from napari_ssn.errors import NEVER, Cancel, DeviceError, ModelError
 from napari_ssn.network.blend import Parameters
 from napari_ssn.network.building import check_network
 from napari_ssn.network.threads import undivided
@@ -101,7 +101,7 @@ class Forward:
     Args:
         model: whose network it is.
         device: where to compute; a copy of the network goes there if it is not the model's.
-        cancelled: asked before every layer of the network, because one tile of a 3D network
+        cancel: looked at before every layer of the network, because one tile of a 3D network
             takes longer than a user waits. If it says True, `Cancelled` is raised.
         divided: whether all layers are computed in all threads, as they were once.
     """
@@ -110,12 +110,12 @@ class Forward:
         self,
         model: Model,
         device: torch.device,
-        cancelled: Callable[[], bool] | None,
+        cancel: Cancel,
         divided: bool = False,
     ) -> None:
         self._title = model.card.title
         self._device = device
-        self._cancelled = cancelled
+        self._cancel = cancel
         self._divided = divided or device.type != "cpu"
         self._network: nn.Module = model.network
         #: Logit of presence in the tile that came last; None where the network does not ask.
@@ -130,7 +130,7 @@ class Forward:
         """
         # Last, so that what stops a layer does so before its threads are fewer.
         whole = nullcontext() if self._divided else undivided(self._network)
-        with torch.inference_mode(), stoppable(self._network, self._cancelled), whole:
+        with torch.inference_mode(), stoppable(self._network, self._cancel), whole:
             parameters = self._network(image[None].to(self._device))
             mean, factor, diag, *present = parameters
             found = Parameters(mean[0], factor[0], diag[0].sqrt())
@@ -145,14 +145,14 @@ class Forward:
 
 
 @contextmanager
-def stoppable(network: nn.Module, cancelled: Callable[[], bool] | None) -> Iterator[None]:
-    """Ask before every layer of a network whether to stop, and raise `Cancelled` then."""
-    if cancelled is None:
+def stoppable(network: nn.Module, cancel: Cancel) -> Iterator[None]:
+    """Look before every layer of a network whether to stop, and raise `Cancelled` then."""
+    if cancel is NEVER:
         yield
         return
 
     def look(*_: object) -> None:
-        ask(cancelled)
+        cancel.check()
 
     with ExitStack() as hooks:
         for layer in network.modules():
@@ -174,9 +174,3 @@ def full(device: torch.device) -> DeviceError:
     """What is said when nothing smaller is left to try."""
     place = "computer" if device.type == "cpu" else "GPU"
     return DeviceError(f"The {place}'s memory is full: choose a region around a point.")
-
-
-def ask(cancelled: Callable[[], bool] | None) -> None:
-    """Raise `Cancelled` if the user wants it."""
-    if cancelled is not None and cancelled():
-        raise Cancelled("The run was cancelled.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,13 +16,13 @@ from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.card import ModelCard
-from napari_ssn.errors import ModelError
+from napari_ssn.errors import NEVER, Cancel, ModelError
 from napari_ssn.geometry.declared import declared_by
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.device import device_title
 from napari_ssn.network.fit import check_fit, foreign_values
-from napari_ssn.network.forward import Attempt, Forward, ask, attempts, full, is_full
+from napari_ssn.network.forward import Attempt, Forward, attempts, full, is_full
 from napari_ssn.network.frame import Placed
 from napari_ssn.network.intensity import Scale, normalise_slices, unpadded
 from napari_ssn.network.lattice import sample
@@ -90,14 +89,14 @@ class Watch:
         look_at: plane that is seen first.
         preview: gets the distribution of that plane as soon as it is what it will be.
         progress: is called with (tiles done, tiles in all).
-        cancelled: is asked before every tile and layer whether to stop.
+        cancel: is looked at before every tile and layer.
         say: gets a sentence when the run goes on in another way than it was asked to.
     """
 
     look_at: Plane | None = None
     preview: Callable[[LogitDistribution], None] | None = None
     progress: Callable[[int, int], None] | None = None
-    cancelled: Callable[[], bool] | None = None
+    cancel: Cancel = NEVER
     say: Callable[[str], None] | None = None
 
 
@@ -178,7 +177,7 @@ def _look(
     check_memory(model.card, plan, model.room(), packed, model.aside)
     values = volume.data if how.padded else unpadded(model.card, volume.data)
     data = prepare(model.card, plan, replace(volume, data=values))
-    ask(watch.cancelled)
+    watch.cancel.check()
     place = Place.of(volume)
     about = (centre, depth_mm, how.tile, how.divided, watch.look_at, packed, enough, model.aside)
     question = Question(data, place, *about)
@@ -274,7 +273,7 @@ def _scan(
         tiles.sort(key=lambda tile: not tile.meets(nodes))
     early = 0 if nodes is None else sum(tile.meets(nodes) for tile in tiles)
     single = len(tiles) == (plan.nodes[0] if sliced else 1)
-    stop = partial(ask, watch.cancelled)
+    stop = watch.cancel
     soon = plane and early < len(tiles) and watch.preview is not None
     blender: Blender | Slabs
     if coming is None:
@@ -284,9 +283,9 @@ def _scan(
         shown = plane if soon else None
         beside = way.device.type != "cpu"
         blender = Slabs(plan, way.home, single, tiles, coming, shown, folder, beside, stop)
-    forward = Forward(model, way.device, watch.cancelled, way.divided)
+    forward = Forward(model, way.device, watch.cancel, way.divided)
     for done, tile in enumerate(tiles):
-        ask(watch.cancelled)
+        watch.cancel.check()
         if watch.progress is not None:
             watch.progress(done, len(tiles))
         cut = tensor_of(_cut(question.data, tile))
@@ -306,7 +305,7 @@ def _scan(
         watch.progress(len(tiles), len(tiles))
     # Asked of the one region around a point.
     there = model.card.presence_of(forward.presence)
-    return blender.finish(stop), there
+    return blender.finish(stop.check), there
 
 
 def _cut(data: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from safetensors.torch import save as save_tensors
 
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.documents.card import CARD_NAME, WEIGHTS_NAME, ModelCard, read_card
-from napari_ssn.errors import ExportError, ModelError
+from napari_ssn.errors import NEVER, Cancel, ExportError, ModelError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.building import build_network, check_network, unique_state
 from napari_ssn.network.device import choose_device, free_bytes
@@ -85,7 +85,8 @@ class Model(Asked):
             GeometryError: the centre lies outside the image.
             DeviceError: there is not memory enough.
         """
-        watch = Watch(look_at, preview, progress, cancelled, say)
+        cancel = NEVER if cancelled is None else Cancel(cancelled)
+        watch = Watch(look_at, preview, progress, cancel, say)
         found = self.infer(volume, centre, depth_mm=depth_mm, watch=watch, insist=insist).dist
         assert isinstance(found, LogitDistribution)
         return found
@@ -99,7 +100,7 @@ class Model(Asked):
 
         Raises:
             ModelError, ImageError, GeometryError, DeviceError: as `segment`.
-            Cancelled: ``watch.cancelled`` said so.
+            Cancelled: ``cancelled`` said so.
         """
         return answer(self, question, watch)
 

@@ -24,6 +24,7 @@ from napari_ssn.core.columns.packing import Packing
 from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.distribution import LogitDistribution
+from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Between
 from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.plan import Plan
@@ -68,7 +69,7 @@ class Slabs:
         folder: where the numbers lie, see `Shelf`; None for memory.
         beside: whether it is packed in a thread of its own, while tiles come: where another device
             computes them. One that has to share the processor would only hold them up.
-        stopped: is called now and then while it is packed; what it raises goes through.
+        cancel: looked at now and then while it is packed.
     """
 
     def __init__(
@@ -81,9 +82,9 @@ class Slabs:
         plane: Voxels | None = None,
         folder: Path | None = None,
         beside: bool = False,
-        stopped: Between = lambda: None,
+        cancel: Cancel = NEVER,
     ) -> None:
-        self.plan, self._plane, self._folder, self._stopped = plan, plane, folder, stopped
+        self.plan, self._plane, self._folder, self._cancel = plan, plane, folder, cancel
         self._packing: Packing | None = None
         self._beside = _one_thread() if beside else None
         self._under_way: Future[None] | None = None
@@ -182,16 +183,12 @@ class Slabs:
         if not all(voxels):
             return
         assert self._packing is not None
-        found = blender.finish(self._stopped, voxels)
+        found = blender.finish(self._cancel.check, voxels)
         where = [
             range(part.start - first, part.stop - first)
             for part, first in zip(self.plan.of_image(voxels), self.plan.start, strict=True)
         ]
-        self._packing.add(where, Source.dense(LogitDistribution(*found)), self._asked)
-
-    def _asked(self) -> bool:
-        self._stopped()
-        return False
+        self._packing.add(where, Source.dense(LogitDistribution(*found)), self._cancel)
 
 
 def _one_thread() -> ThreadPoolExecutor:

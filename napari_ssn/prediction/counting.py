@@ -52,7 +52,7 @@ def curve_along(
     by_lesion = maps = None
     if lesions is not None and lesions.several:
         by_lesion = by_lesions.counts(prediction, choice.points, lesions, z, cancel)
-    flips = None if choice.points else flips_along(prediction.dist, z, cancel.asked)
+    flips = None if choice.points else flips_along(prediction.dist, z, cancel)
     if flips is not None:
         counts = flips.counts
     elif len(z) * math.prod(prediction.dist.space) <= _KEPT:

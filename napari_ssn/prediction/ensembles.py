@@ -184,7 +184,7 @@ def predict(
     members = made.members
     if members.label_maps.shape[1:] != source.space:
         raise DataError("The members do not lie on the grid of the image.")
-    dist = made.kept(cancel.asked)
+    dist = made.kept(cancel)
     del made
     cancel.check()
     values = some_values(volume.data[0])

@@ -67,13 +67,13 @@ def run(
         volume,
         centre,
         depth_mm=depth_mm,
-        watch=replace(watch or Watch(), cancelled=cancel.asked),
+        watch=replace(watch or Watch(), cancel=cancel),
         insist=insist,
         packed=True,
         how=how,
     )
     # With the last name of the dense tensors goes the memory they hold.
-    found = replace(found, dist=compact(found.dist, cancel.asked))
+    found = replace(found, dist=compact(found.dist, cancel))
     cancel.check()
     prediction = Prediction(
         run=number,

@@ -24,7 +24,7 @@ def spread_anew(
     origin = prediction.origin or prediction
     made, kinds = origin, prediction.bases.kinds
     if spread.changed:
-        dist = spread_out(origin.dist, spread, cancel.asked)
+        dist = spread_out(origin.dist, spread, cancel)
         made = replace(origin, dist=dist, spread=spread, origin=origin)
     # Whatever somebody may go back to is known before it takes the place of the former.
     for kind in kinds:

@@ -133,7 +133,7 @@ class Distant(Asked):
         if watch.say is not None and self.greeting.version != __version__ and not self._warned:
             self._warned = True
             watch.say(other_version(self.greeting.version, __version__))
-        cancel = NEVER if watch.cancelled is None else Cancel(watch.cancelled)
+        cancel = watch.cancel
         # Nobody can guess it, and so nobody else can ask for the result.
         path = f"runs/{secrets.token_urlsafe(32)}"
         with Talk(self._server, cancel) as talk:

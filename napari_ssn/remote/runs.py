@@ -23,7 +23,7 @@ import torch
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.packed.distribution import compact
 from napari_ssn.documents.remote import State
-from napari_ssn.errors import Cancelled, ModelError, SSNError
+from napari_ssn.errors import Cancel, Cancelled, ModelError, SSNError
 from napari_ssn.network.forward import full
 from napari_ssn.network.inference import Inference, Watch
 from napari_ssn.network.models import Model
@@ -336,12 +336,10 @@ class Runs:
                 run.glimpse = glimpse
                 self._update(run, glimpse=True)
 
-        def stopped() -> bool:
-            return run.stopped
-
-        found = model.answer(question, Watch(None, preview, progress, stopped, say))
+        cancel = Cancel(lambda: run.stopped)
+        found = model.answer(question, Watch(None, preview, progress, cancel, say))
         outline = outlined(found) if model.card.recentred else b""
-        kept = compact(found.dist, stopped)
+        kept = compact(found.dist, cancel)
         result, later = begun(replace(found, dist=kept))
         return result, outline, later, kept.nbytes if later is not None else 0
 

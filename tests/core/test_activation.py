@@ -17,7 +17,7 @@ from napari_ssn.core.packed import distribution as activation
 from napari_ssn.core.packed.distribution import PackedDistribution, compact
 from napari_ssn.core.summaries.lesions import Rules, composed, find_lesions, lesion_counts
 from napari_ssn.core.summaries.representatives import representatives
-from napari_ssn.errors import Cancelled
+from napari_ssn.errors import Cancel, Cancelled
 from tests.support.bumps import TWO, bumps
 from tests.support.rough import PARTS, SPACE, random_dist
 
@@ -207,7 +207,7 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="dtype"):
         PackedDistribution.of(dist, torch.float64)
     with pytest.raises(Cancelled):
-        PackedDistribution.of(dist, cancelled=lambda: True)
+        PackedDistribution.of(dist, cancel=Cancel(lambda: True))
     packed = PackedDistribution.of(dist)
     with pytest.raises(ValueError, match=r"z: expected shape \(3,\), got \(2,\)"):
         packed.label_map([0, 1])

@@ -19,7 +19,7 @@ from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.ensemble import HIGH, LOW, gathered
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.signed import signed_distances
-from napari_ssn.errors import Cancelled
+from napari_ssn.errors import NEVER, Cancelled
 
 SPACE = (23, 17, 29)
 Floats = NDArray[np.float32]
@@ -134,7 +134,7 @@ def test_packed_it_is_what_packing_every_voxel_gives(
     found = bodies(members, classes, seed, soft)
     made = gathered(found, rank=rank, clip=clip, distances=hard)
     whole = pack(Source.dense(made.dense()), dtype)
-    same(made.logits.packed(dtype, lambda: False), whole)
+    same(made.logits.packed(dtype, NEVER), whole)
 
 
 def test_a_large_one_is_kept_packed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,13 +167,13 @@ def test_members_that_are_certain_everywhere_and_agree(members: int, rank: int |
     dist = made.dense()
     assert dist.rank == (rank or members - 1) and not dist.cov_factor.any()
     np.testing.assert_array_equal(dist.label_map(np.full(dist.rank, 3.0)), one[1])
-    same(made.logits.packed(torch.float16, lambda: False), pack(Source.dense(dist), torch.float16))
+    same(made.logits.packed(torch.float16, NEVER), pack(Source.dense(dist), torch.float16))
     # In doubt of a single voxel, too.
     one = one.copy()
     one[:, 0, 0, 0] = 0.4, 0.6
     made = gathered([one] * members, distances=False, rank=rank)
     assert made.logits.voxels.tolist() == [0]
     same(
-        made.logits.packed(torch.float32, lambda: False),
+        made.logits.packed(torch.float32, NEVER),
         pack(Source.dense(made.dense()), torch.float32),
     )

@@ -13,7 +13,7 @@ from napari_ssn.core.given.conditioning import condition
 from napari_ssn.core.measures import volume_distribution
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.spread import Spread, spread_out
-from napari_ssn.errors import Cancelled
+from napari_ssn.errors import Cancel, Cancelled
 
 AFFINE = np.diag([1.0, 0.5, 2.0, 1.0])
 
@@ -152,7 +152,7 @@ def test_bad_factors_are_refused(factor: float) -> None:
 
 def test_packing_anew_can_be_cancelled() -> None:
     with pytest.raises(Cancelled):
-        spread_out(PackedDistribution.of(some(2)), Spread(2.0), lambda: True)
+        spread_out(PackedDistribution.of(some(2)), Spread(2.0), Cancel(lambda: True))
 
 
 def test_whether_it_is_the_models_own() -> None:

@@ -15,6 +15,7 @@ from napari_ssn.core.given.clicks import Click
 from napari_ssn.core.given.conditioning import condition
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.packed.distribution import PackedDistribution
+from napari_ssn.errors import Cancel
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.building import build_network
 from napari_ssn.network.inference import Watch
@@ -100,7 +101,9 @@ def test_a_run(
     previews: list[LogitDistribution] = []
     with FakeGPU(), torch.no_grad():
         moved = Model(model.card, model.network, GPU, folder)
-        watch = Watch(look_at=(None, None, 1), preview=previews.append, cancelled=lambda: False)
+        watch = Watch(
+            look_at=(None, None, 1), preview=previews.append, cancel=Cancel(lambda: False)
+        )
         if full:
             _fill(monkeypatch)
         found = moved.infer(volume, centre, watch=watch)

@@ -15,7 +15,7 @@ import pytest
 
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.packed.distribution import PackedDistribution, compact
-from napari_ssn.errors import Cancelled
+from napari_ssn.errors import Cancel, Cancelled
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network import plan as plans
 from napari_ssn.network import slabs
@@ -280,7 +280,7 @@ def test_a_run_is_stopped_while_it_packs(
         return asked[0] > 300
 
     with pytest.raises(Cancelled):
-        model.infer(volume(), watch=Watch(cancelled=stop), packed=True)
+        model.infer(volume(), watch=Watch(cancel=Cancel(stop)), packed=True)
 
 
 def test_on_a_disk_it_takes_less_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

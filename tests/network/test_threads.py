@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssn.errors import Cancelled
+from napari_ssn.errors import Cancel, Cancelled
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import load_model
@@ -56,7 +56,7 @@ def test_a_run_that_is_stopped_leaves_the_threads_as_they_were() -> None:
     layers = sum(not any(m.children()) for m in model.network.modules())
     torch.set_num_threads(3)
     with pytest.raises(Cancelled):
-        model.infer(noise((128, 128)), (64, 64), watch=Watch(cancelled=cancelled))
+        model.infer(noise((128, 128)), (64, 64), watch=Watch(cancel=Cancel(cancelled)))
     assert torch.get_num_threads() == 3
     with threads(1):
         assert torch.get_num_threads() == 1

@@ -49,7 +49,7 @@ class Slow(Model):
 
     def answer(self, question: Any, watch: Watch) -> Any:
         while not self.held.wait(0.01):
-            if watch.cancelled is not None and watch.cancelled():
+            if watch.cancel.asked():
                 raise Cancelled("The run was cancelled.")
         return super().answer(question, watch)
 
@@ -111,7 +111,7 @@ def test_a_script_asks_by_name(tmp_path: Path, token: Path) -> None:
         found, expected = there.segment(volume), here.segment(volume)
         for name, array in expected.numbers().items():
             np.testing.assert_array_equal(found.numbers()[name], array)
-        stop = Watch(cancelled=lambda: True)
+        stop = Watch(cancel=Cancel(lambda: True))
         with pytest.raises(Cancelled):
             there.segment(volume, watch=stop)
 

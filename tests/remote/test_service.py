@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import requests
 
-from napari_ssn.errors import ServerError
+from napari_ssn.errors import Cancel, ServerError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.inference import Asked, Watch
 from napari_ssn.network.models import Model, load_model
@@ -42,9 +42,8 @@ class Slow:
         self.held.set()
 
     def answer(self, question: Question, watch: Watch) -> Any:
-        assert watch.cancelled is not None
         while not self.held.wait(0.01):
-            if watch.cancelled():
+            if watch.cancel.asked():
                 break
         return self._model.answer(question, watch)
 
@@ -305,7 +304,7 @@ def test_a_result_that_comes_slowly_is_kept_until_it_is_there(
 
 def test_results_that_nobody_fetches_leave_room_for_others(model: Slow) -> None:
     message = asked(question_of(model, 10), key_of(model.card))
-    size = len(answered(model.answer(question_of(model, 10), Watch(cancelled=lambda: False))))
+    size = len(answered(model.answer(question_of(model, 10), Watch(cancel=Cancel(lambda: False)))))
     # Room for one result: the second is begun when the first was fetched, or forgotten.
     with Runs({key_of(model.card): model}, MOST, size // 2, 30.0) as runs:  # type: ignore[dict-item]
         for name in NAMES[:2]:

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.errors import DataError
+from napari_ssn.errors import Cancel, DataError
 from napari_ssn.geometry.arrays import Between, Floats, Labels, Mask
 
 Arrays = dict[str, NDArray[Any]]
@@ -149,9 +149,9 @@ class Awaiting(Decodable):
         """See `Decodable.plain_gram`."""
         return self.complete().plain_gram()
 
-    def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> Decodable:
+    def spread_by(self, factors: Floats, cancel: Cancel) -> Decodable:
         """See `Decodable.spread_by`."""
-        return self.complete().spread_by(factors, cancelled)
+        return self.complete().spread_by(factors, cancel)
 
     def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
         """See `Decodable.probabilities`."""

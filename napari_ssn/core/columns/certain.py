@@ -7,8 +7,6 @@ those of `pack` bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,11 +15,12 @@ from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.columns.packing import ordered
 from napari_ssn.core.columns.rows import Source, rows_of
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.errors import Cancel
 from napari_ssn.geometry.arrays import Ints, Labels
 
 
 def pack_doubtful(
-    source: Source, voxels: Ints, labels: Labels, dtype: torch.dtype, cancelled: Callable[[], bool]
+    source: Source, voxels: Ints, labels: Labels, dtype: torch.dtype, cancel: Cancel
 ) -> Columns:
     """`pack` of the whole.
 
@@ -29,9 +28,9 @@ def pack_doubtful(
         source: of n + C voxels: those in doubt, and then one of each label that is certain.
         voxels: (n,), those in doubt in the flattened grid, ascending.
         labels: (*S), those of all voxels that are certain.
-        dtype, cancelled: as for `pack`.
+        dtype, cancel: as for `pack`.
     """
-    rows, count = rows_of(source, dtype, cancelled), len(voxels)
+    rows, count = rows_of(source, dtype, cancel), len(voxels)
     mean_map = rows.best[count:].numpy()[labels]
     mean_map.reshape(-1)[voxels] = rows.best[:count].numpy()
     certain = rows.shell[count:].numpy()

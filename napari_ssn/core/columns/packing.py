@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -17,6 +17,7 @@ from napari_ssn.core.columns.columns import SHELLS, Columns
 from napari_ssn.core.columns.rows import Source, fill_rows, room_for
 from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Ints
 
 # Voxels that are sorted at once.
@@ -28,7 +29,7 @@ _SPARE = 4
 def pack(
     source: Source,
     dtype: torch.dtype,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancel: Cancel = NEVER,
     sizes: Tensor | None = None,
     folder: Path | None = None,
 ) -> Columns:
@@ -37,7 +38,7 @@ def pack(
     Args:
         source: the distribution.
         dtype: of the numbers kept, float16 or float32.
-        cancelled: asked between blocks; if it says True, `Cancelled` is raised.
+        cancel: looked at between blocks.
         sizes: (2, V), to be filled for each voxel with the largest |μ_c| and Σ_r |P_rc|. Labels
             are then those of the logits as they are summed in float32, and the radii leave room
             for it; None if the margins are the distribution.
@@ -48,7 +49,7 @@ def pack(
         DeviceError: the disk is full.
     """
     packing = Packing(source.classes, source.rank, source.space, dtype, folder)
-    packing.add([range(n) for n in source.space], source, cancelled, sizes)
+    packing.add([range(n) for n in source.space], source, cancel, sizes)
     return packing.finish()
 
 
@@ -85,7 +86,7 @@ class Packing:
         self,
         where: Sequence[range],
         source: Source,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancel: Cancel = NEVER,
         sizes: Tensor | None = None,
     ) -> None:
         """Take a part.
@@ -93,10 +94,10 @@ class Packing:
         Args:
             where: it lies in the grid, along each axis; parts do not overlap.
             source: of that part.
-            cancelled: asked between blocks; if it says True, `Cancelled` is raised.
+            cancel: looked at between blocks.
             sizes: as for `pack`, of that part.
         """
-        fill_rows(self._rows, self._filled, source, self._dtype, cancelled, sizes)
+        fill_rows(self._rows, self._filled, source, self._dtype, cancel, sizes)
         self._parts.append(where)
         self._filled += math.prod(source.space)
         self._shelf.let_go()

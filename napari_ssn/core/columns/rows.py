@@ -18,7 +18,7 @@ from napari_ssn.core.columns.columns import shells_of
 from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.deciding import rounding
 from napari_ssn.core.parallel import in_threads
-from napari_ssn.errors import Cancelled
+from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Ints
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ class Rows(NamedTuple):
 def rows_of(
     source: Source,
     dtype: torch.dtype,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancel: Cancel = NEVER,
     sizes: Tensor | None = None,
 ) -> Rows:
     """Rows of all voxels in the order of a source; arguments and errors as for `packing.pack`."""
     out = room_for(source.classes, source.rank, math.prod(source.space), dtype)
-    fill_rows(out, 0, source, dtype, cancelled, sizes)
+    fill_rows(out, 0, source, dtype, cancel, sizes)
     return out
 
 
@@ -105,15 +105,14 @@ def fill_rows(
     begin: int,
     source: Source,
     dtype: torch.dtype,
-    cancelled: Callable[[], bool],
+    cancel: Cancel,
     sizes: Tensor | None,
 ) -> None:
     """Rows of all voxels of a source, from a place on."""
     classes, count = source.classes, math.prod(source.space)
 
     def fill(first: int) -> None:
-        if cancelled():
-            raise Cancelled("The run was cancelled.")
+        cancel.check()
         read = slice(first, min(count, first + _BLOCK))
         found = _margins(*source.read(read), dtype, None if sizes is None else sizes[:, read])
         block = slice(begin + read.start, begin + read.stop)

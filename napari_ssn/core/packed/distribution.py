@@ -28,25 +28,22 @@ from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.packed.grams import contenders_in, plain_gram_of
 from napari_ssn.core.parallel import in_threads
+from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Where
 
 
-def _never() -> bool:
-    return False
-
-
-def compact(dist: Decodable, cancelled: Callable[[], bool] = _never) -> Decodable:
+def compact(dist: Decodable, cancel: Cancel = NEVER) -> Decodable:
     """The distribution as it is kept after a run: packed at half precision if it is large.
 
     The one rule for the window and the commands, so that each repeats the other's label maps.
 
     Args:
         dist: what a model found; what is packed already stays as it is.
-        cancelled: asked now and then; if it says True, `Cancelled` is raised.
+        cancel: looked at now and then.
     """
     if not isinstance(dist, LogitDistribution) or dist.nbytes < LARGE:
         return dist
-    return PackedDistribution.of(dist, cancelled=cancelled)
+    return PackedDistribution.of(dist, cancel=cancel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,20 +64,20 @@ class PackedDistribution(Columns, Decodable):
         cls,
         dist: LogitDistribution,
         dtype: torch.dtype = torch.float16,
-        cancelled: Callable[[], bool] = _never,
+        cancel: Cancel = NEVER,
     ) -> PackedDistribution:
         """Pack a dense distribution, its numbers rounded to a dtype.
 
         Args:
             dist: the distribution.
             dtype: float16 or float32.
-            cancelled: asked between blocks.
+            cancel: looked at between blocks.
 
         Raises:
             ValueError: another dtype.
-            Cancelled: ``cancelled`` said so.
+            Cancelled: somebody stopped.
         """
-        columns = pack(Source.dense(dist), dtype, cancelled)
+        columns = pack(Source.dense(dist), dtype, cancel)
         return cls(**columns.arrays(), **dist.located)
 
     @classmethod
@@ -199,18 +196,18 @@ class PackedDistribution(Columns, Decodable):
         parts = in_threads(partial(plain_gram_of, self), self.blocks())
         return np.asarray(torch.stack(parts).sum(0).numpy())
 
-    def spread_by(self, factors: Floats, cancelled: Callable[[], bool]) -> Decodable:
+    def spread_by(self, factors: Floats, cancel: Cancel) -> Decodable:
         """See `Decodable.spread_by`; packed anew: with another factor other voxels are near."""
         place = self.place.reshape(-1)
 
         def read(block: slice) -> tuple[torch.Tensor, torch.Tensor]:
-            some = self.dense_block(place[block]).spread_by(factors, cancelled)
+            some = self.dense_block(place[block]).spread_by(factors, cancel)
             logits = torch.cat([some.cov_factor, some.mean[None]])
             return logits.squeeze(-1), some.cov_diag.squeeze(-1).sqrt()
 
         source = Source(self.classes, self.rank, self.space, read)
         dtype, folder = torch.from_numpy(self.margins[:0]).dtype, folder_for(self.nbytes)
-        columns = pack(source, dtype, cancelled, folder=folder)
+        columns = pack(source, dtype, cancel, folder=folder)
         return PackedDistribution(**columns.arrays(), **self.located)
 
     def decode(self, vector: NDArray[np.float32], at: slice | Places, radius: float) -> Labels:

@@ -7,7 +7,6 @@ for every voxel of the grid, so that a slice in any plane is one threshold on th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from napari_ssn.core.columns.contests import Draws, changes, contests, longest, 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.parallel import in_threads
-from napari_ssn.errors import Cancelled
+from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Bytes, Floats, Ints, Labels, Where
 
 # In the place of a stop: the voxel never flips; it flips more than once.
@@ -54,14 +53,14 @@ class Flips:
         cls,
         dist: PackedDistribution,
         z: ArrayLike,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancel: Cancel = NEVER,
     ) -> Flips:
         """Decode the stops of a walk, all at once.
 
         Args:
             dist: the distribution.
             z: (stops, R), fewer than 65,534.
-            cancelled: asked between blocks; if it says True, `Cancelled` is raised.
+            cancel: looked at between blocks.
         """
         stops = dist.check_draws(z)
         if len(stops) >= _OFTEN:
@@ -74,8 +73,7 @@ class Flips:
         flat = words.reshape(-1)
 
         def decode(block: tuple[Ints, int]) -> Ints:
-            if cancelled():
-                raise Cancelled("The run was cancelled.")
+            cancel.check()
             places, rivals = block
             slot = winners(dist, draws.rows, places, rivals)
             flat[dist.order[places]] = _words(dist, slot, places, rivals)
@@ -167,8 +165,6 @@ def _words(dist: PackedDistribution, slot: Bytes, places: Ints, rivals: int) -> 
     return words
 
 
-def flips_along(
-    dist: Decodable, z: ArrayLike, cancelled: Callable[[], bool] = lambda: False
-) -> Flips | None:
+def flips_along(dist: Decodable, z: ArrayLike, cancel: Cancel = NEVER) -> Flips | None:
     """`Flips.along` of a packed distribution; None of any other, which is decoded soon enough."""
-    return Flips.along(dist, z, cancelled) if isinstance(dist, PackedDistribution) else None
+    return Flips.along(dist, z, cancel) if isinstance(dist, PackedDistribution) else None

@@ -191,7 +191,7 @@ class Bundle:
         device = next(network.parameters()).device
         data = prepared.data.as_tensor()[None]
         try:
-            with torch.inference_mode(), stoppable(network, cancel.asked):
+            with torch.inference_mode(), stoppable(network, cancel):
                 if self.window is None:
                     logits = predict(data.to(device)).cpu()
                 else:

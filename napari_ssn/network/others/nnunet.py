@@ -154,7 +154,7 @@ class NnuNet:
         """Probabilities on the image's own grid, (C, *S) at half precision: a mean over views."""
         data = tensor_of(prepared.data)
         size, count = self.config.patch_size, len(self.labels)
-        logits = slide(network, data, size, count, views, step, cancel.asked).numpy()
+        logits = slide(network, data, size, count, views, step, cancel).numpy()
         return self.back(logits, prepared, cancel)
 
     def back(self, logits: Array, prepared: Prepared, cancel: Cancel) -> Array:

@@ -8,7 +8,7 @@ precision, so that what is found here is what it finds.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
-from napari_ssn.errors import ModelError
+from napari_ssn.errors import Cancel, ModelError
 from napari_ssn.geometry.arrays import Between
 from napari_ssn.network.forward import stoppable
 
@@ -75,7 +75,7 @@ def slide(
     classes: int,
     views: Sequence[View],
     step: Between,
-    cancelled: Callable[[], bool],
+    cancel: Cancel,
 ) -> Tensor:
     """Logits of an image, (classes, *space) at half precision: the mean over some views.
 
@@ -86,7 +86,7 @@ def slide(
         classes: of its logits.
         views: axes of the window that are mirrored in each.
         step: called after each window.
-        cancelled: asked before each layer of the network.
+        cancel: looked at before each layer of the network.
 
     Raises:
         ModelError: the network's values are not finite, or no logits of so many classes.
@@ -104,7 +104,7 @@ def slide(
     weights, device = gaussian(size), next(network.parameters()).device
     total = torch.zeros((classes, *padded.shape[1:]), dtype=torch.half)
     seen = torch.zeros(padded.shape[1:], dtype=torch.half)
-    with torch.inference_mode(), stoppable(network, cancelled):
+    with torch.inference_mode(), stoppable(network, cancel):
         for where in windows(padded.shape[1:], size):
             part = padded[(slice(None), *where)][None].to(device)
             found = mean_of_views(network, part, views)[0].cpu()
