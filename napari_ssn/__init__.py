@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.ensemble import ensemble
     from napari_ssn.core.given.clicks import Click
-    from napari_ssn.core.given.conditioning import Posterior, condition
+    from napari_ssn.core.given.conditioning import condition
     from napari_ssn.core.given.drawing import fit_drawing
     from napari_ssn.core.given.outcomes import VolumeAtLeast, VolumeAtMost, ask
+    from napari_ssn.core.given.posterior import Posterior
     from napari_ssn.core.given.residual import Residual
     from napari_ssn.core.given.suggestion import suggest_click
     from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap

@@ -18,9 +18,6 @@ from numpy.typing import ArrayLike
 from napari_ssn.core.summaries.conformal import conformal_quantile, patient_weights
 from napari_ssn.geometry.arrays import Floats
 
-__all__ = ["FEATURES", "Reference", "learn_reference", "likeness_features"]
-
-
 #: What is taken of each channel, in this order.
 FEATURES = (
     "mean", "deviation", "5 %", "25 %", "50 %", "75 %", "95 %",

@@ -32,6 +32,10 @@ class Placed(Protocol):
     """What is known of an image before its values are read."""
 
     @property
+    def channels(self) -> int:
+        """Number of channels."""
+
+    @property
     def space(self) -> tuple[int, ...]:
         """Voxels along each axis."""
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.likeness import FitKind
 from napari_ssn.errors import ModelError
+from napari_ssn.geometry.channels import Placed
 from napari_ssn.geometry.declared import MODALITIES, UNDECLARED, Declared
 from napari_ssn.geometry.intensity import Units, some_values, units_of
 from napari_ssn.geometry.orientation import named_directions
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.network.frame import Frame, Placed, frame_of
+from napari_ssn.network.frame import Frame, frame_of
 from napari_ssn.network.likeness import feature_names, size_mm
 from napari_ssn.network.plan import needs_point
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import ModelError
-from napari_ssn.geometry import channels
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.channels import Placed
 from napari_ssn.geometry.orientation import (
     Direction,
     Reorientation,
@@ -21,14 +20,6 @@ from napari_ssn.geometry.orientation import (
 #: Voxels that differ from the network's by less than this share are taken as they are: scanners
 #: round, and resampling blurs.
 SAME_SIZE = 0.05
-
-
-class Placed(channels.Placed, Protocol):
-    """An image before its intensities are read: what `Volume` and the session's source share."""
-
-    @property
-    def channels(self) -> int:
-        """Number of channels."""
 
 
 @dataclass(frozen=True)

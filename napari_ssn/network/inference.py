@@ -17,13 +17,13 @@ from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import NEVER, Cancel, ModelError
+from napari_ssn.geometry.channels import Placed
 from napari_ssn.geometry.declared import declared_by
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.blend import Blender, Parameters
 from napari_ssn.network.device import device_title
 from napari_ssn.network.fit import check_fit, foreign_values
 from napari_ssn.network.forward import Attempt, Forward, attempts, full, is_full
-from napari_ssn.network.frame import Placed
 from napari_ssn.network.intensity import Scale, normalise_slices, unpadded
 from napari_ssn.network.lattice import sample
 from napari_ssn.network.placing import dense, placed

@@ -13,8 +13,9 @@ from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.likeness import Likeness
 from napari_ssn.errors import SSNError
 from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.channels import Placed
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.network.frame import Placed, frame_of
+from napari_ssn.network.frame import frame_of
 from napari_ssn.network.intensity import Scale, unpadded
 from napari_ssn.network.lattice import sample
 from napari_ssn.network.plan import Plan, needs_point, plan_for

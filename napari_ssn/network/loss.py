@@ -262,7 +262,7 @@ def shape_distance(a: Tensor, b: Tensor, space: Sequence[int], unit: Sequence[fl
 
 
 def energy_score(
-    logits: Tensor,
+    soft: Tensor,
     raters: Tensor,
     distance: Callable[[Tensor, Tensor], Tensor] = soft_distance,
     valid: Tensor | None = None,
@@ -276,7 +276,7 @@ def energy_score(
     `shape_distance` the energy score of place and proportions.
 
     Args:
-        logits: (B, M, C, V) draws of `draw_logits`, or of `draw_margins`; M at least 4.
+        soft: (B, M, C − 1, V) `probabilities` of M draws, at least 4.
         raters: (B, K, V) integer labels.
         distance: of (B, M, C', V) and (B, K, C', V) probabilities, (B, M, K).
         valid: (B, V) bool, voxels that count; None for all.
@@ -285,17 +285,6 @@ def energy_score(
     Only independent pairs enter the second term: a draw and its mirror image are farther
     apart than two draws are.
     """
-    return energy_of(probabilities(logits), raters, distance, valid, drew)
-
-
-def energy_of(
-    soft: Tensor,
-    raters: Tensor,
-    distance: Callable[[Tensor, Tensor], Tensor] = soft_distance,
-    valid: Tensor | None = None,
-    drew: Tensor | None = None,
-) -> Tensor:
-    """`energy_score` of (B, M, C − 1, V) `probabilities`, which several of them can share."""
     samples = soft.shape[1]
     if samples < 4:
         raise ValueError(f"samples: the energy score needs at least 4, got {samples}")

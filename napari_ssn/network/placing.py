@@ -6,8 +6,8 @@ from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.channels import Placed
 from napari_ssn.network.blend import Parameters
-from napari_ssn.network.frame import Placed
 from napari_ssn.network.plan import Plan
 
 

@@ -11,7 +11,8 @@ from napari_ssn.core.columns import LARGE
 from napari_ssn.core.columns.disk import folder_for
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import GeometryError, ImageError
-from napari_ssn.network.frame import Frame, Placed, frame_of
+from napari_ssn.geometry.channels import Placed
+from napari_ssn.network.frame import Frame, frame_of
 from napari_ssn.network.lattice import Line
 from napari_ssn.network.tiles import Tile, check_centre, layout
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.channels import Placed
 from napari_ssn.geometry.volume import Extent
-from napari_ssn.network.frame import Placed
 from napari_ssn.network.plan import DEPTH_MM, Plan
 
 #: Index of a plane in an image's own grid, None along the axes that lie in it.

@@ -17,7 +17,7 @@ from napari_ssn.network.loss import (
     cross_entropy,
     draw_logits,
     draw_margins,
-    energy_of,
+    energy_score,
     monte_carlo_nll,
     presence_loss,
     probabilities,
@@ -69,18 +69,18 @@ def loss_terms(
         return {"total": total, **terms}
     soft = probabilities(logits)
     if recipe.energy:
-        terms["energy"] = energy_of(soft, flat, valid=valid, drew=drew)
+        terms["energy"] = energy_score(soft, flat, valid=valid, drew=drew)
         total = total + recipe.energy * terms["energy"]
     if recipe.local_energy:
         terms["local_energy"] = _local_energy(soft, batch, recipe.local_side)
         total = total + recipe.local_energy * terms["local_energy"]
     if recipe.size_energy:
-        terms["size_energy"] = energy_of(soft, flat, size_distance, valid, drew)
+        terms["size_energy"] = energy_score(soft, flat, size_distance, valid, drew)
         total = total + recipe.size_energy * terms["size_energy"]
     if recipe.shape_energy:
         space = tuple(batch.image.shape[2:])
         distance = partial(shape_distance, space=space, unit=_unit(recipe, space))
-        terms["shape_energy"] = energy_of(soft, flat, distance, valid, drew)
+        terms["shape_energy"] = energy_score(soft, flat, distance, valid, drew)
         total = total + recipe.shape_energy * terms["shape_energy"]
     return {"total": total, **terms}
 
@@ -112,4 +112,4 @@ def _local_energy(soft: Tensor, batch: Batch, side: int | list[int]) -> Tensor:
         # Whoever outlined something says of every block whether it is in it.
         drew = drew.repeat_interleave(len(cut) // len(drew), 0)
     raters = blocks(batch.raters.flatten(2), space, side)
-    return energy_of(cut, raters, valid=valid, drew=drew)
+    return energy_score(cut, raters, valid=valid, drew=drew)

@@ -10,7 +10,7 @@ import pytest
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
-from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.summaries.boxplot import FENCE, boxplot
 from napari_ssn.errors import Cancelled

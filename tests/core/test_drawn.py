@@ -11,7 +11,8 @@ import torch
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution, draw_z
 from napari_ssn.core.given.clicks import Click
-from napari_ssn.core.given.conditioning import Posterior, condition
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.metrics import pairwise_iou
 from napari_ssn.core.packed.distribution import PackedDistribution

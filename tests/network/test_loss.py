@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ from napari_ssn.network.loss import (
     cross_entropy,
     draw_logits,
     draw_margins,
-    energy_of,
     energy_score,
     monte_carlo_nll,
     presence_loss,
@@ -26,6 +26,10 @@ from napari_ssn.network.loss import (
     soft_distance,
 )
 from napari_ssn.network.ssn import LogitParameters
+
+
+def score_of(logits: torch.Tensor, *args: Any, **given: Any) -> torch.Tensor:
+    return energy_score(probabilities(logits), *args, **given)
 
 
 def parameters(classes: int = 2, rank: int = 3, seed: int = 0) -> LogitParameters:
@@ -141,7 +145,7 @@ def test_the_energy_score_of_sizes_is_least_for_the_sizes_that_raters_drew() -> 
         for row, size in zip(margin[0, :, 0], sizes, strict=True):
             row[:size] = 20.0
         logits = torch.cat([torch.zeros_like(margin), margin], 2)
-        return float(energy_score(logits, raters, size_distance))
+        return float(score_of(logits, raters, size_distance))
 
     true = score([20, 20, 60, 60, 20, 60, 20, 60])
     assert true < score([40] * 8)
@@ -216,7 +220,7 @@ def test_energy_score_equals_the_loop(classes: int) -> None:
         pairs = [(i, j) for i in range(6) for j in range(6) if (i - j) % 3]
         among = sum(d(soft[i], soft[j]) for i, j in pairs) / len(pairs)
         total += 2 * to_raters - among
-    assert float(energy_score(logits, raters)) == pytest.approx(total / 2, rel=1e-5)
+    assert float(score_of(logits, raters)) == pytest.approx(total / 2, rel=1e-5)
 
 
 def test_energy_score_prefers_the_distribution_the_raters_come_from() -> None:
@@ -226,7 +230,7 @@ def test_energy_score_prefers_the_distribution_the_raters_come_from() -> None:
 
     def score(margins: list[float]) -> float:
         margin = torch.tensor(margins).reshape(1, -1, 1, 1).expand(1, -1, 1, 50)
-        return float(energy_score(torch.cat([torch.zeros_like(margin), margin], 2), raters))
+        return float(score_of(torch.cat([torch.zeros_like(margin), margin], 2), raters))
 
     # Draws m and m + 4 are a mirrored pair.
     coin = score([on, on, on, on, off, off, off, off])
@@ -237,7 +241,7 @@ def test_odd_or_too_few_samples_are_refused() -> None:
     with pytest.raises(ValueError, match="even"):
         draw_logits(parameters(), 5)
     with pytest.raises(ValueError, match="at least 4"):
-        energy_score(draw_logits(parameters(), 2), torch.zeros(2, 4, 6, dtype=torch.long))
+        score_of(draw_logits(parameters(), 2), torch.zeros(2, 4, 6, dtype=torch.long))
 
 
 @pytest.mark.parametrize("space", [(6, 8), (4, 6, 4)])
@@ -267,7 +271,7 @@ def test_what_no_rater_saw_and_who_drew_nothing_do_not_count() -> None:
     drew = torch.tensor([[True, False, True], [False, False, False]])
     few, theirs = logits[:1, ..., :7], raters[:1, [0, 2], :7]
     torch.testing.assert_close(
-        energy_score(logits, raters, valid=valid, drew=drew), energy_score(few, theirs)
+        score_of(logits, raters, valid=valid, drew=drew), score_of(few, theirs)
     )
     weight = drew.any(1).float()
     torch.testing.assert_close(
@@ -280,7 +284,7 @@ def test_what_no_rater_saw_and_who_drew_nothing_do_not_count() -> None:
         cross_entropy(p, raters, valid, drew), cross_entropy(part, theirs) * 7 / 10
     )
     nobody = torch.zeros(2, 3, dtype=torch.bool)
-    assert float(energy_score(logits, raters, drew=nobody)) == 0
+    assert float(score_of(logits, raters, drew=nobody)) == 0
 
 
 def test_presence_loss_by_hand() -> None:
@@ -300,8 +304,8 @@ def test_margins_of_two_labels_say_what_their_logits_say_with_the_same_slopes() 
         soft = probabilities(logits)
         losses = [
             monte_carlo_nll(logits, raters[:, 0], valid),
-            energy_score(logits, raters, valid=valid),
-            energy_of(soft, raters, size_distance, valid),
+            score_of(logits, raters, valid=valid),
+            energy_score(soft, raters, size_distance, valid),
         ]
         sum(losses).backward()  # type: ignore[union-attr]
         found.append((*losses, *(p.grad for p in own)))

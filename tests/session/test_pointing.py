@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from napari_ssn.cli.app import app
 from napari_ssn.core.given.clicks import Click
-from napari_ssn.core.given.conditioning import Posterior, condition
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.given.suggestion import suggest_click
 from napari_ssn.core.summaries.lesions import lesion_counts

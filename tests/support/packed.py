@@ -6,10 +6,8 @@ import numpy as np
 
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.given.clicks import Click
-from napari_ssn.core.given.conditioning import (
-    Posterior,
-    condition,
-)
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.packed.distribution import PackedDistribution
 

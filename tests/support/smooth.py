@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_ssn.core.distribution import LogitDistribution
-from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.core.given.posterior import Posterior
 
 SPACE = (5, 7)
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_ssn.core.directions.principal import Directions, Effect
+from napari_ssn.core.directions.effects import Effect
+from napari_ssn.core.directions.principal import Directions
 from napari_ssn.documents.cohort import Found, Measured
 from napari_ssn.documents.sidecar import Unit
 from napari_ssn.errors import Cancelled, DeviceError, ModelError, ServerError

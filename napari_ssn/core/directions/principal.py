@@ -16,22 +16,13 @@ import torch
 from torch import Tensor
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.directions.effects import REACH, Effect, effects
+from napari_ssn.core.directions.effects import Effect, effects
 from napari_ssn.core.directions.varimax import fourth_moments, pairs, varimax
 from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.core.margins import CUT, Margin
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.brief import brief
-
-__all__ = [
-    "REACH",
-    "Directions",
-    "Effect",
-    "label_gram",
-    "plain_gram",
-    "principal_directions",
-]
 
 # Shares nearer than this count as equal and are ordered by change of volume.
 _EQUAL_SHARE = 1e-6

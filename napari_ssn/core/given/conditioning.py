@@ -22,8 +22,6 @@ from napari_ssn.core.given.residual import Field, Residual
 from napari_ssn.core.latent import FARTHEST
 from napari_ssn.errors import GeometryError
 
-__all__ = ["Click", "Posterior", "Residual", "condition"]
-
 
 def condition(
     dist: Decodable,

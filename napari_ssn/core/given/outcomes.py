@@ -11,8 +11,8 @@ from scipy.special import betaincinv
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import Click, local_index, margins_of
-from napari_ssn.core.given.conditioning import Posterior
 from napari_ssn.core.given.importance import Lead, places
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.measures import label_counts
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.arrays import Between, Floats, Ints

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.given.conditioning import Posterior, condition
+from napari_ssn.core.given.conditioning import condition
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.geometry.arrays import Floats, Ints, Labels
 
 # Voxels that stand for the map, and those of them that are compared as places to click.

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.few import grid_of
-from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.summaries.contours import INNER, MEDIAN, OUTER
 from napari_ssn.core.summaries.voxelwise import over_voxels
 from napari_ssn.geometry.arrays import Between, Ints, Labels, Mask

@@ -15,9 +15,6 @@ from numpy.typing import ArrayLike
 
 from napari_ssn.geometry.arrays import Floats
 
-__all__ = ["conformal_factors", "conformal_quantile", "patient_weights"]
-
-
 # Weights are sums of fractions: 0.95 is a little more than 95 hundredths in binary.
 _ROUNDING = 1e-9
 # With fewer patients than this both sides share one factor: 5 % of them would be a few.

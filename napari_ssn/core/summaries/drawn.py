@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels
 
 Counts = Ints

@@ -22,7 +22,7 @@ from scipy import ndimage
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
-from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.measures import Range, central_range, whole_range
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Mask, Where

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.few import Few, few_of, grid_of
-from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.metrics import pairwise_iou

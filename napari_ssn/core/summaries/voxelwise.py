@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.few import grid_of
-from napari_ssn.core.given.conditioning import Posterior
+from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.geometry.arrays import Between, Ints, Labels
 
 Voxels = Ints

@@ -50,13 +50,9 @@ def read_folder(path: Path, cancel: Cancel) -> Folder:
 
 
 def _nnunet(path: Path, cancel: Cancel) -> Folder:
-    places = {int(match[1]): one for one in visible(path) if (match := _FOLD.search(one.name))}
-    weights: list[tuple[Path, int | None]] = []
-    for number, place in sorted(places.items()):
-        if (found := _first_of(place, ("checkpoint_final", "checkpoint_best"))) is not None:
-            weights.append((found, number))
+    weights, notes = _folds(path, ("checkpoint_final", "checkpoint_best"))
     if not weights and (found := _first_of(path / "fold_all", ("checkpoint_final",))) is not None:
-        weights.append((found, None))
+        weights = [(found, None)]
     if not weights:
         raise ModelError("The model folder has no fold with a checkpoint_final.pth.")
     with Reader(cancel) as reader:
@@ -73,7 +69,7 @@ def _nnunet(path: Path, cancel: Cancel) -> Folder:
         tuple(sum_of_file(one, cancel) for one, _ in weights),
         axes,
         first,
-        _missing([number for _, number in weights if number is not None], places),
+        notes,
     )
 
 
@@ -83,15 +79,9 @@ def _bundle(path: Path, cancel: Cancel) -> Folder:
     configs = [read_config(path, name) for name in texts]
     trained = read_config(path, training.name) if training.is_file() else None
     held = path / "models"
-    found: list[tuple[Path, int | None]] = []
-    places: dict[int, Path] = {}
+    found, notes = _folds(held, ("model",)) if held.is_dir() else ([], ())
     if (one := _first_of(held, ("model",))) is not None:
-        found.append((one, None))
-    elif held.is_dir():
-        places = {int(m[1]): one for one in visible(held) if (m := _FOLD.search(one.name))}
-        for number, place in sorted(places.items()):
-            if (one := _first_of(place, ("model",))) is not None:
-                found.append((one, number))
+        found, notes = [(one, None)], ()
     if not found:
         raise ModelError(
             "The bundle has no weights: models/model.safetensors, model.pt, or folders of folds "
@@ -105,8 +95,17 @@ def _bundle(path: Path, cancel: Cancel) -> Folder:
         tuple(found),
         tuple(sum_of_file(one, cancel) for one, _ in found),
         mirrored_axes(trained),
-        notes=_missing([number for _, number in found if number is not None], places),
+        notes=notes,
     )
+
+
+def _folds(
+    path: Path, names: Sequence[str]
+) -> tuple[list[tuple[Path, int | None]], tuple[str, ...]]:
+    """Weights in the folders of folds, and what is said of those that are not there."""
+    places = {int(match[1]): one for one in visible(path) if (match := _FOLD.search(one.name))}
+    found = {k: one for k in sorted(places) if (one := _first_of(places[k], names)) is not None}
+    return [(one, number) for number, one in found.items()], _missing(list(found), places)
 
 
 def _first_of(place: Path, names: Sequence[str]) -> Path | None:
