@@ -12,7 +12,7 @@ from napari_ssn.core.distribution import draw_z
 from napari_ssn.core.measures import label_counts
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.packed.flips import Flips
-from napari_ssn.errors import Cancelled
+from napari_ssn.errors import Cancel, Cancelled
 from tests.support.rough import PARTS, SPACE, random_dist
 
 STOPS = np.arange(-60, 61) * 0.05
@@ -101,7 +101,7 @@ def test_voxels_that_flip_twice_are_found() -> None:
 def test_a_walk_can_be_cancelled_and_is_of_few_enough_stops() -> None:
     packed = PackedDistribution.of(random_dist(4))
     with pytest.raises(Cancelled):
-        Flips.along(packed, np.ones((2, 3)), lambda: True)
+        Flips.along(packed, np.ones((2, 3)), Cancel(lambda: True))
     with pytest.raises(ValueError, match="fewer than"):
         Flips.along(packed, np.zeros((70_000, 3)))
 

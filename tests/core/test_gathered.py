@@ -19,7 +19,7 @@ from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.ensemble import HIGH, LOW, gathered
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.signed import signed_distances
-from napari_ssn.errors import NEVER, Cancelled
+from napari_ssn.errors import NEVER, Cancel, Cancelled
 
 SPACE = (23, 17, 29)
 Floats = NDArray[np.float32]
@@ -153,7 +153,7 @@ def test_a_large_one_is_kept_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert large.presence == made.dense().presence == 0.8
     np.testing.assert_array_equal(large.affine, np.diag([2.0, 1, 3, 1]))
     with pytest.raises(Cancelled):
-        made.kept(lambda: True)
+        made.kept(Cancel(lambda: True))
 
 
 @pytest.mark.parametrize("members", [2, 3])
