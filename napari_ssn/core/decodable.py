@@ -319,7 +319,7 @@ class Decodable(ABC):
         """Affine of the image this grid was cut from, 4×4."""
         return Affine(self.affine).from_voxel(tuple(-s for s in self.start))
 
-    def _check_place(self) -> None:
+    def __post_init__(self) -> None:
         """Check affine, start, image_space and presence of a frozen dataclass; () is the whole."""
         object.__setattr__(self, "presence", check_presence(self.presence))
         object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)

@@ -96,7 +96,7 @@ class LogitDistribution(Decodable):
         for name in TENSORS:
             object.__setattr__(self, name, as_tensor(getattr(self, name)))
         check_tensors(self.mean, self.cov_factor, self.cov_diag)
-        self._check_place()
+        super().__post_init__()
 
     def numbers(self) -> dict[str, NDArray[Any]]:
         """See `Decodable.numbers`."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_ssn.core.begun.awaiting import Begin
 from napari_ssn.core.begun.parts import begun
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.directions.effects import Effect
@@ -209,8 +210,8 @@ def _restored_dist(told: kept.Distribution, arrays: Arrays) -> Decodable:
         if told.reach is None:
             dist = forms.of_numbers(told.form, arrays, told.space, **place)
         else:
-            first = (arrays["codes"], arrays, tuple(told.space), told.reach)
-            dist = begun(told.form, *first, _not_kept, **place)
+            parts = Begin(told.reach, arrays["codes"], arrays, _not_kept)
+            dist = begun(told.form, parts, tuple(told.space), **place)
     except (KeyError, ValueError, GeometryError):
         raise DataError(_DAMAGED) from None
     if (dist.classes, dist.rank, dist.space) != (told.classes, told.rank, tuple(told.space)):

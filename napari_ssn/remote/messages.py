@@ -12,7 +12,7 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from napari_ssn.core.begun.awaiting import Rest
+from napari_ssn.core.begun.awaiting import Begin, Rest
 from napari_ssn.core.begun.parts import begin
 from napari_ssn.core.begun.parts import begun as part_of
 from napari_ssn.core.decodable import Decodable
@@ -189,8 +189,8 @@ def answer_of(
         }
         dist: Decodable
         if found.reach is not None and rest is not None:
-            parts = (arrays["code"], arrays, found.space, found.reach)
-            dist = part_of(found.form, *parts, rest(), **place)
+            parts = Begin(found.reach, arrays["code"], arrays, rest())
+            dist = part_of(found.form, parts, found.space, **place)
         else:
             numbers = forms.from_grid_order(found.form, arrays)
             dist = forms.of_numbers(found.form, numbers, found.space, **place)

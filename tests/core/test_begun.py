@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_ssn.core.begun.awaiting import Begin
 from napari_ssn.core.begun.parts import begin, begun
 from napari_ssn.core.columns import columns
 from napari_ssn.core.decodable import Decodable
@@ -169,7 +170,7 @@ def test_all_of_it_is_what_it_was(dist: Dist) -> None:
 def test_what_came_first_makes_it_again(form: str, dist: Dist) -> None:
     some = begun_of(dist, missing)
     first = some.first()
-    again = begun(form, first["codes"], first, SPACE, some.reach, lambda: missing({}))
+    again = begun(form, Begin(some.reach, first["codes"], first, lambda: missing({})), SPACE)
     assert not again.whole and not some.whole and dist.whole
     for vector in draw_z(4, dist.rank, 2):
         np.testing.assert_array_equal(again.label_map(vector), dist.label_map(vector))
@@ -316,4 +317,4 @@ def test_what_is_no_beginning_is_refused(what: str, form: str) -> None:
     assert parts is not None
     codes, first = FIRST[what](parts.codes, parts.first)
     with pytest.raises((KeyError, ValueError)):
-        begun(form, codes, first, SPACE, parts.reach, parts.rest)
+        begun(form, parts._replace(codes=codes, first=first), SPACE)

@@ -29,7 +29,7 @@ def begun_of(
 
     place: dict[str, Any] = {name: getattr(dist, name) for name in ("affine", "start")}
     place |= {"image_space": dist.image_space, "presence": dist.presence}
-    return begun(dist.form, parts.codes, parts.first, dist.space, parts.reach, rest, **place)
+    return begun(dist.form, parts._replace(rest=rest), dist.space, **place)
 
 
 def blob(space: Sequence[int], classes: int = 2, rank: int = 3) -> LogitDistribution:

@@ -64,13 +64,13 @@ class Begin(NamedTuple):
         codes: (V,) of each voxel of the grid what it is, by numbers of dense.Begun or packed.Begun.
         first: ``best``, the mean's label of all voxels, and the numbers of those that are not far,
             in the order of the grid.
-        rest: the numbers of the others.
+        rest: gets the numbers of the others.
     """
 
     reach: float
     codes: NDArray[Any]
     first: Arrays
-    rest: Callable[[], Arrays]
+    rest: Rest
 
 
 class Later(Generic[_Whole]):

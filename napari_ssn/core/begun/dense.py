@@ -17,7 +17,6 @@ from napari_ssn.core.begun.awaiting import (
     Awaiting,
     Begin,
     Later,
-    Rest,
     beside,
     reach_of,
     seen_of,
@@ -84,25 +83,15 @@ class Begun(Awaiting):
     image_space: tuple[int, ...] = ()
     presence: float = 1.0
 
-    def __post_init__(self) -> None:
-        self._check_place()
-
     @classmethod
-    def of_first(
-        cls,
-        codes: Bytes,
-        first: Arrays,
-        space: Sequence[int],
-        reach: float,
-        rest: Rest,
-        **place: Any,
-    ) -> Begun:
-        """The distribution of `Begin.codes` and `Begin.first`.
+    def of_first(cls, parts: Begin, space: Sequence[int], **place: Any) -> Begun:
+        """The distribution of what comes first.
 
         Raises:
             KeyError: one of the numbers is missing.
             ValueError: they are of no distribution.
         """
+        reach, codes, first, rest = parts
         count, best = math.prod(space), first["best"]
         for name, array in (("codes", codes), ("best", best)):
             if array.shape != (count,) or array.dtype != np.uint8:

@@ -17,7 +17,6 @@ from napari_ssn.core.begun.awaiting import (
     Awaiting,
     Begin,
     Later,
-    Rest,
     beside,
     reach_of,
     seen_of,
@@ -92,21 +91,14 @@ class Begun(Awaiting, PackedDistribution):
     later: Later[PackedDistribution] = field(default_factory=lambda: Later(_nothing), repr=False)
 
     @classmethod
-    def of_first(
-        cls,
-        codes: NDArray[np.int16],
-        first: Arrays,
-        space: Sequence[int],
-        reach: float,
-        rest: Rest,
-        **place: Any,
-    ) -> Begun:
-        """The distribution of `Begin.codes` and `Begin.first`.
+    def of_first(cls, parts: Begin, space: Sequence[int], **place: Any) -> Begun:
+        """The distribution of what comes first.
 
         Raises:
             KeyError: one of the numbers is missing.
             ValueError: they are of no distribution.
         """
+        reach, codes, first, rest = parts
         count, best = math.prod(space), first["best"]
         if codes.shape != (count,) or codes.dtype != np.int16 or best.shape != (count,):
             raise ValueError("codes, best: expected those of every voxel")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from numpy.typing import NDArray
-
 from napari_ssn.core.begun import dense, packed
-from napari_ssn.core.begun.awaiting import Arrays, Awaiting, Begin, Rest
+from napari_ssn.core.begun.awaiting import Awaiting, Begin
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.kinds import Form
 
@@ -24,26 +22,17 @@ def begin(dist: Decodable) -> Begin | None:
     return None if isinstance(dist, Awaiting) else _BEGIN[dist.form](dist)
 
 
-def begun(
-    form: Form,
-    codes: NDArray[Any],
-    first: Arrays,
-    space: Sequence[int],
-    reach: float,
-    rest: Rest,
-    **place: Any,
-) -> Awaiting:
+def begun(form: Form, parts: Begin, space: Sequence[int], **place: Any) -> Awaiting:
     """The distribution of what comes first.
 
     Args:
         form: how its numbers are stored.
-        codes, first, reach: of `Begin`.
+        parts: what comes first, and what gets the rest.
         space: shape S of the grid.
-        rest: gets `Begin.rest`.
         place: affine, start, image_space and presence.
 
     Raises:
         KeyError: one of the numbers is missing.
         ValueError: they are of no distribution.
     """
-    return _BEGUN[form].of_first(codes, first, space, reach, rest, **place)
+    return _BEGUN[form].of_first(parts, space, **place)

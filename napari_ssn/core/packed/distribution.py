@@ -56,9 +56,6 @@ class PackedDistribution(Columns, Decodable):
     image_space: tuple[int, ...] = ()
     presence: float = 1.0
 
-    def __post_init__(self) -> None:
-        self._check_place()
-
     @classmethod
     def of(
         cls,
