@@ -17,7 +17,6 @@ from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import NEVER, Cancel, ModelError
-from napari_ssn.geometry.channels import Placed
 from napari_ssn.geometry.declared import declared_by
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.blend import Blender, Parameters
@@ -139,50 +138,34 @@ class Asked(ABC):
             packed: whether a large result is packed as it comes, as `compact` would pack it.
             how: what is done in another way than it is by itself.
         """
-        asked = (depth_mm, watch, insist, packed, how)
-        if how.steady or centre is None or not self.card.recentred:
-            return _look(self, volume, centre, *asked)
+        watch, card = watch or Watch(), self.card
+        if watch.look_at is not None and len(watch.look_at) != len(volume.space):
+            raise ValueError(f"look_at: expected {len(volume.space)} axes, got {watch.look_at}")
+        fit = check_fit(card, volume, declared=declared_by(volume.source))
+        if fit.problem is not None:
+            raise ModelError(fit.problem)
+        foreign = foreign_values(card, volume)
+        if foreign is not None and not insist:
+            raise ModelError(foreign)
 
-        def look(place: tuple[int, ...], enough: Enough | None) -> Inference:
-            return _look(self, volume, place, *asked, enough)
+        def look(centre: tuple[int, ...] | None, enough: Enough | None) -> Inference:
+            """Run the network once, on a region or on all."""
+            plan = plan_for(card, volume, centre, depth_mm)
+            check_memory(card, plan, self.room(), packed, self.aside)
+            values = volume.data if how.padded else unpadded(card, volume.data)
+            data = prepare(card, plan, replace(volume, data=values))
+            watch.cancel.check()
+            about = (centre, depth_mm, how.tile, how.divided, watch.look_at, packed, enough)
+            question = Question(data, Place.of(volume), *about, self.aside)
+            found = self.answer(question, watch)
+            return replace(found, insisted=foreign is not None, unpadded=values is not volume.data)
 
+        if how.steady or centre is None or not card.recentred:
+            return look(centre, None)
         found, place, looks = settle(look, centre, how.twice)
         if place == centre:
             return found
         return replace(found, moved_to=place, looks=None if how.twice else looks)
-
-
-def _look(
-    model: Asked,
-    volume: Volume,
-    centre: tuple[int, ...] | None,
-    depth_mm: float,
-    watch: Watch | None,
-    insist: bool,
-    packed: bool,
-    how: How,
-    enough: Enough | None = None,
-) -> Inference:
-    """Run the network once, on a region or on all."""
-    watch = watch or Watch()
-    if watch.look_at is not None and len(watch.look_at) != len(volume.space):
-        raise ValueError(f"look_at: expected {len(volume.space)} axes, got {watch.look_at}")
-    fit = check_fit(model.card, volume, declared=declared_by(volume.source))
-    if fit.problem is not None:
-        raise ModelError(fit.problem)
-    foreign = foreign_values(model.card, volume)
-    if foreign is not None and not insist:
-        raise ModelError(foreign)
-    plan = plan_for(model.card, volume, centre, depth_mm)
-    check_memory(model.card, plan, model.room(), packed, model.aside)
-    values = volume.data if how.padded else unpadded(model.card, volume.data)
-    data = prepare(model.card, plan, replace(volume, data=values))
-    watch.cancel.check()
-    place = Place.of(volume)
-    about = (centre, depth_mm, how.tile, how.divided, watch.look_at, packed, enough, model.aside)
-    question = Question(data, place, *about)
-    found = model.answer(question, watch)
-    return replace(found, insisted=foreign is not None, unpadded=values is not volume.data)
 
 
 def answer(model: Model, question: Question, watch: Watch) -> Inference:
@@ -191,14 +174,13 @@ def answer(model: Model, question: Question, watch: Watch) -> Inference:
     plan = plan_for(model.card, image, question.centre, question.depth_mm)
     question.check(plan)
     check_memory(model.card, plan, model.room(), question.packed, question.aside)
-    watch = replace(watch, look_at=question.look_at)
     ways = attempts(model, question.tile, divided)
     for way in ways:
         if way is not ways[0] and watch.say is not None:
             watch.say(way.words)
         found = None
         try:
-            found = _scan(model, image, plan, question, way, watch)
+            found = _scan(model, plan, question, way, watch)
         except RuntimeError as error:
             if not is_full(error):
                 raise
@@ -247,12 +229,7 @@ def _scaled(card: ModelCard, plan: Plan, volume: Volume) -> NDArray[np.float32]:
 
 
 def _scan(
-    model: Model,
-    image: Placed,
-    plan: Plan,
-    question: Question,
-    way: Attempt,
-    watch: Watch,
+    model: Model, plan: Plan, question: Question, way: Attempt, watch: Watch
 ) -> tuple[Parameters | Columns, float]:
     """Run the network over all tiles, those of the plane on show first; also the presence.
 
@@ -260,7 +237,7 @@ def _scan(
     """
     sliced = plan.frame.sliced
     tiles = plan.tiles((1,) * sliced + way.tile)
-    plane = plan.plane(watch.look_at)
+    plane = plan.plane(question.look_at)
     nodes = plane and [
         None if len(r) > 1 else line.nodes_of(r.start)
         for line, r in zip(plan.lines, plane, strict=True)
@@ -299,7 +276,7 @@ def _scan(
         del found, cut
         if plane and soon and watch.preview is not None and done + 1 == early:
             there = model.card.presence_of(forward.presence)
-            watch.preview(dense(image, plan, blender.slab(plane), there, plane))
+            watch.preview(dense(question.image, plan, blender.slab(plane), there, plane))
         blender.settle()
     if watch.progress is not None:
         watch.progress(len(tiles), len(tiles))
