@@ -10,7 +10,7 @@ import typer
 
 from napari_ssn.cli.options import Ensemble
 from napari_ssn.cli.progress import progress
-from napari_ssn.core.ensemble import HIGH, LOW, WIDTH_MM
+from napari_ssn.core.ensemble import WIDTH_MM, Taken
 from napari_ssn.documents.sidecar import EnsembleRun
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.volume import Volume
@@ -41,11 +41,7 @@ def predict_from(
     files: MemberFiles | Networks,
     image: Volume,
     frame: int | None,
-    *,
-    clip: tuple[float, float] = (LOW, HIGH),
-    width_mm: float | None = None,
-    rank: int | None = None,
-    distances: bool | None = None,
+    taken: Taken,
 ) -> Prediction:
     """What an ensemble says of its image, with progress and remarks on standard error.
 
@@ -53,7 +49,7 @@ def predict_from(
         files: of the members; or networks, which are run.
         image: that they are of.
         frame: which one of a time series it is, from 1; None for an image without time.
-        clip, width_mm, rank, distances: as for `napari_ssn.ensemble`; without a width its own.
+        taken: how its members are.
     """
     if image.note is not None:
         typer.echo(image.note, err=True)
@@ -62,10 +58,7 @@ def predict_from(
         found = predict(
             files,
             Source.of(image, None if frame is None else frame - 1),
-            clip=clip,
-            width_mm=width_mm or WIDTH_MM,
-            rank=rank,
-            distances=distances,
+            taken,
             step=step,
         )
     assert found.members is not None
@@ -103,13 +96,7 @@ def remade(
         files = find_members(paths, image, name).some([one.sha256 for one in told.members])
     # What was missing then is no news.
     files.notes.clear()
+    distances, clip = told.kind == "distances", (told.low, told.high)
+    taken = Taken(told.rank, clip, told.width_mm or WIDTH_MM, distances)
     with threads(count if device == "cpu" else None):
-        return predict_from(
-            files,
-            image,
-            frame,
-            clip=(told.low, told.high),
-            width_mm=told.width_mm,
-            rank=told.rank,
-            distances=told.kind == "distances",
-        )
+        return predict_from(files, image, frame, taken)

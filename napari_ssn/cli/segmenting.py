@@ -15,6 +15,7 @@ from napari_ssn import cli, remote
 from napari_ssn.cli.images import Named, Numbers, Paths, run_on
 from napari_ssn.cli.missing import naming_missing
 from napari_ssn.cli.options import SUFFIXES, Ensemble, Format, Server
+from napari_ssn.core.ensemble import WIDTH_MM, Taken
 from napari_ssn.core.members import MANY
 from napari_ssn.documents.card import ModelCard, read_card
 from napari_ssn.documents.sidecar import read_sidecar
@@ -160,9 +161,8 @@ def segment_image(
         headers = headers.unnamed() if deidentified else headers
     with folder_made(out):
         if files is not None and ensemble is not None:
-            found = cli.ensembles.predict_from(
-                files, volume, frame, rank=ensemble.rank, width_mm=ensemble.width_mm
-            )
+            taken = Taken(ensemble.rank, width_mm=ensemble.width_mm or WIDTH_MM)
+            found = cli.ensembles.predict_from(files, volume, frame, taken)
         else:
             assert model_name is not None and card is not None
             reach = DEPTH_MM if depth_mm is None else depth_mm

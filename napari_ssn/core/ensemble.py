@@ -42,6 +42,28 @@ LOW, HIGH = 0.05, 0.95
 WIDTH_MM = 10.0
 
 
+@dataclass(frozen=True)
+class Taken:
+    """How the members of an ensemble are taken, see `ensemble`; ValueError if that cannot be."""
+
+    rank: int | None = None
+    clip: tuple[float, float] = (LOW, HIGH)
+    width_mm: float = WIDTH_MM
+    distances: bool | None = None
+
+    def __post_init__(self) -> None:
+        low, high = self.clip
+        if not 0 < low < 0.5 < high < 1:
+            raise ValueError(f"clip: expected 0 < low < 0.5 < high < 1, got {self.clip}")
+        if not (self.width_mm > 0 and math.isfinite(self.width_mm)):
+            raise ValueError(f"width_mm: expected above 0, got {self.width_mm}")
+        if self.rank is not None and self.rank < 1:
+            raise ValueError(f"rank: expected at least 1, got {self.rank}")
+
+
+USUAL = Taken()
+
+
 @dataclass(frozen=True, eq=False)
 class Ensemble(LogitDistribution):
     """The distribution that an ensemble is, and its members; made by `ensemble`.
@@ -145,17 +167,8 @@ def ensemble(
         >>> dist.label_map(dist.members.z[0])
         array([[0, 0, 0, 1]], dtype=uint8)
     """
-    found = gathered(
-        probabilities,
-        affine,
-        rank=rank,
-        clip=clip,
-        width_mm=width_mm,
-        distances=distances,
-        classes=classes,
-        between=between,
-    )
-    return found.dense()
+    taken = Taken(rank, clip, width_mm, distances)
+    return gathered(probabilities, affine, taken, classes=classes, between=between).dense()
 
 
 @dataclass(frozen=True)
@@ -200,11 +213,8 @@ class Gathered:
 def gathered(
     probabilities: Iterable[ArrayLike],
     affine: ArrayLike | None = None,
+    taken: Taken = USUAL,
     *,
-    rank: int | None = None,
-    clip: tuple[float, float] = (LOW, HIGH),
-    width_mm: float = WIDTH_MM,
-    distances: bool | None = None,
     classes: int | None = None,
     between: Between = lambda: None,
     names: Sequence[str] = (),
@@ -212,15 +222,10 @@ def gathered(
     """Read the members of an ensemble; arguments and errors as for `ensemble`.
 
     Args:
+        taken: rank, clip, width_mm and distances.
         names: of the members, for who reads what is wrong with one; else their numbers.
     """
-    low, high = clip
-    if not 0 < low < 0.5 < high < 1:
-        raise ValueError(f"clip: expected 0 < low < 0.5 < high < 1, got {clip}")
-    if not (width_mm > 0 and math.isfinite(width_mm)):
-        raise ValueError(f"width_mm: expected above 0, got {width_mm}")
-    if rank is not None and rank < 1:
-        raise ValueError(f"rank: expected at least 1, got {rank}")
+    (low, high), distances = taken.clip, taken.distances
     matrix = np.eye(4) if affine is None else np.asarray(affine, np.float64)
     reader, logits = Reader(low, high, distances is True, classes, names), Gathering()
     for one in probabilities:
@@ -241,14 +246,15 @@ def gathered(
         certain = certain_distances(count, scale)
         for label_map in maps:
             if label_map.any():
-                distance_logits(label_map, count, spacing, width_mm, scale, logits)
+                distance_logits(label_map, count, spacing, taken.width_mm, scale, logits)
             between()
     clipped = np.array([0] * len(maps) if reader.hard else reader.clipped, np.int64)
-    found, z = logits.finish(certain, maps.shape[1:], rank)
+    found, z = logits.finish(certain, maps.shape[1:], taken.rank)
     positions = np.full((len(maps), len(found.factor)), np.nan)
     positions[maps.reshape(len(maps), -1).any(axis=1)] = z
     kind: Any = "distances" if reader.hard else "probabilities"
-    method = Method(kind, reader.low, high, width_mm if reader.hard else None, rank)
+    width_mm = taken.width_mm if reader.hard else None
+    method = Method(kind, reader.low, high, width_mm, taken.rank)
     hardened = reader.fractions if reader.hard else 0
     members = Members(maps, positions, method, clipped, count, numbers, hardened)
     return Gathered(found, members, matrix)

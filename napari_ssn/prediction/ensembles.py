@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
-from napari_ssn.core.ensemble import HIGH, LOW, WIDTH_MM, gathered
+from napari_ssn.core.ensemble import USUAL, Taken, gathered
 from napari_ssn.core.given.residual import Residual
 from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.core.members import Members, Method
@@ -129,11 +129,8 @@ def find(
 def predict(
     maps: Maps,
     source: Source,
+    taken: Taken = USUAL,
     *,
-    clip: tuple[float, float] = (LOW, HIGH),
-    width_mm: float = WIDTH_MM,
-    rank: int | None = None,
-    distances: bool | None = None,
     kinds: Sequence[DirectionKind] = (),
     number: int = 1,
     step: Callable[[int, int], None] = lambda done, total: None,
@@ -144,7 +141,7 @@ def predict(
     Args:
         maps: of the members, on the grid of the image.
         source: the image.
-        clip, width_mm, rank, distances: as for `napari_ssn.ensemble`.
+        taken: how its members are.
         kinds: directions that are found at once, by how they are chosen.
         number: of the run, to tell it from others.
         step: is told how many members were read, of how many; of networks how many windows
@@ -173,10 +170,7 @@ def predict(
     made = gathered(
         maps,
         source.affine,
-        rank=rank,
-        clip=clip,
-        width_mm=width_mm,
-        distances=distances,
+        taken,
         classes=None if maps.labels is None else len(maps.labels),
         between=between,
         names=[name for _, name in sources],

@@ -16,7 +16,7 @@ from napari_ssn.core import ensemble as ensembles
 from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.columns.packing import pack
 from napari_ssn.core.columns.rows import Source
-from napari_ssn.core.ensemble import HIGH, LOW, gathered
+from napari_ssn.core.ensemble import HIGH, LOW, Taken, gathered
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.signed import signed_distances
 from napari_ssn.errors import NEVER, Cancel, Cancelled
@@ -65,7 +65,7 @@ def test_voxels_that_are_certain_have_the_numbers_of_their_label(
 
 def test_label_maps_too() -> None:
     maps = [one.argmax(0).astype(np.uint8) for one in bodies(4, 3)]
-    made = gathered(maps, np.diag([2.0, 1, 3, 1]), width_mm=4)
+    made = gathered(maps, np.diag([2.0, 1, 3, 1]), Taken(width_mm=4))
     assert 0.02 < len(made.logits.voxels) / np.prod(SPACE) < 0.9
     far = [signed_distances(one, 3, (2, 1, 3), 4).astype(np.float64) for one in maps]
     logits = np.log(HIGH / (1 - HIGH)) / 2 * np.stack(far)
@@ -132,7 +132,7 @@ def test_packed_it_is_what_packing_every_voxel_gives(
     dtype: torch.dtype,
 ) -> None:
     found = bodies(members, classes, seed, soft)
-    made = gathered(found, rank=rank, clip=clip, distances=hard)
+    made = gathered(found, taken=Taken(rank, clip, distances=hard))
     whole = pack(Source.dense(made.dense()), dtype)
     same(made.logits.packed(dtype, NEVER), whole)
 
@@ -146,7 +146,7 @@ def test_a_large_one_is_kept_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ensembles, "LARGE", small.nbytes)
     nothing = np.zeros((3, *SPACE), np.float32)
     nothing[0] = 1
-    made = gathered([*found, nothing], np.diag([2.0, 1, 3, 1]), distances=False)
+    made = gathered([*found, nothing], np.diag([2.0, 1, 3, 1]), Taken(distances=False))
     large = made.kept()
     assert isinstance(large, PackedDistribution)
     same(large, PackedDistribution.of(made.dense()))
@@ -162,7 +162,7 @@ def test_members_that_are_certain_everywhere_and_agree(members: int, rank: int |
     one = np.zeros((2, *SPACE), np.float32)
     one[1, 3:9, 4:8, 5:12] = 1
     one[0] = 1 - one[1]
-    made = gathered([one] * members, distances=False, rank=rank)
+    made = gathered([one] * members, taken=Taken(rank, distances=False))
     assert len(made.logits.voxels) == 0
     dist = made.dense()
     assert dist.rank == (rank or members - 1) and not dist.cov_factor.any()
@@ -171,7 +171,7 @@ def test_members_that_are_certain_everywhere_and_agree(members: int, rank: int |
     # In doubt of a single voxel, too.
     one = one.copy()
     one[:, 0, 0, 0] = 0.4, 0.6
-    made = gathered([one] * members, distances=False, rank=rank)
+    made = gathered([one] * members, taken=Taken(rank, distances=False))
     assert made.logits.voxels.tolist() == [0]
     same(
         made.logits.packed(torch.float32, NEVER),
