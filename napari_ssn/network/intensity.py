@@ -99,21 +99,16 @@ def unpadded(card: ModelCard, data: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.maximum(data, np.float32(AIR_HU)) if bool((data < AIR_HU).any()) else data
 
 
-def normalise(
-    data: NDArray[np.float32], how: str, window: Window | None = None
-) -> NDArray[np.float32]:
+def normalise(data: NDArray[np.float32], how: str) -> NDArray[np.float32]:
     """Bring each channel of an image (channels, *S) into the network's range, see `Scale.of`.
 
     ImageError if a value is not finite or a channel constant.
     """
-    return Scale.of(data, how, window).check().apply(data)
+    return Scale.of(data, how).check().apply(data)
 
 
 def normalise_slices(
-    data: NDArray[np.float32],
-    how: str,
-    whole: NDArray[np.float32] | None = None,
-    window: Window | None = None,
+    data: NDArray[np.float32], how: str, whole: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
     """As `normalise`, each slice of (channels, slices, *S) by itself, as 2D networks are trained.
 
@@ -121,11 +116,11 @@ def normalise_slices(
 
     Args:
         data: slices, or regions of them.
-        how, window: see `Scale.of`.
+        how: see `Scale.of`.
         whole: the slices that the regions were cut from, if these set the scale.
     """
     from_ = data if whole is None else whole
-    scales = [Scale.of(from_[:, i], how, window) for i in range(data.shape[1])]
+    scales = [Scale.of(from_[:, i], how) for i in range(data.shape[1])]
     if all(scale.constant for scale in scales):
         raise ImageError(_CONSTANT)
     return np.stack([scale.apply(data[:, i]) for i, scale in enumerate(scales)], axis=1)

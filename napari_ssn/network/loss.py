@@ -30,11 +30,9 @@ def draw_logits(
     Returns:
         (B, M, C, V) float32, space flattened to V voxels.
     """
-    if samples < 2 or samples % 2:
-        raise ValueError(f"samples: expected an even number of at least 2, got {samples}")
     mean = parameters.mean.flatten(2)
     batch, classes, voxels = mean.shape
-    z, noise = _random(parameters, samples // 2, generator)
+    z, noise = _random(parameters, samples, generator)
     rank = z.shape[2]
     factor = parameters.cov_factor.reshape(batch, rank, classes * voxels)
     deviation = torch.bmm(z, factor).reshape(batch, -1, classes, voxels)
@@ -51,11 +49,9 @@ def draw_margins(
 
     All that a loss of two labels asks of them, with half as many numbers to go through.
     """
-    if samples < 2 or samples % 2:
-        raise ValueError(f"samples: expected an even number of at least 2, got {samples}")
     if parameters.mean.shape[1] != 2:
         raise ValueError(f"parameters: expected two labels, got {parameters.mean.shape[1]}")
-    z, noise = _random(parameters, samples // 2, generator)
+    z, noise = _random(parameters, samples, generator)
     mean, factor = parameters.mean.flatten(2), parameters.cov_factor.flatten(3)
     scale = parameters.cov_diag.flatten(2).sqrt().unsqueeze(1)
     deviation = torch.bmm(z, factor[:, :, 1] - factor[:, :, 0])
@@ -66,11 +62,13 @@ def draw_margins(
 
 
 def _random(
-    parameters: Parameters, half: int, generator: torch.Generator | None
+    parameters: Parameters, samples: int, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
-    """z (B, half, R) and ε (B, half, C, V) of as many draws."""
+    """z (B, half, R) and ε (B, half, C, V) of half as many draws."""
+    if samples < 2 or samples % 2:
+        raise ValueError(f"samples: expected an even number of at least 2, got {samples}")
     mean = parameters.mean.flatten(2)
-    batch, classes, voxels = mean.shape
+    half, (batch, classes, voxels) = samples // 2, mean.shape
     like = {"device": mean.device, "dtype": mean.dtype, "generator": generator}
     z = torch.randn(batch, half, parameters.cov_factor.shape[1], **like)  # type: ignore[call-overload]
     noise = torch.randn(batch, half, classes, voxels, **like)  # type: ignore[call-overload]

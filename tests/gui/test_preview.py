@@ -148,12 +148,12 @@ def test_what_a_run_falls_back_to_stays_on_the_status_line(
     def first_is_full(*args: Any) -> Any:
         if not refused:
             refused.append(True)
-            return None
-        return real_attempt(*args)
+            raise RuntimeError("out of memory")
+        return real_scan(*args)
 
-    real_attempt = inference._attempt
+    real_scan = inference._scan
     monkeypatch.setattr(inference, "attempts", two_ways)
-    monkeypatch.setattr(inference, "_attempt", first_is_full)
+    monkeypatch.setattr(inference, "_scan", first_is_full)
     lines: set[str] = set()
     dock.session.changed.connect(lambda: lines.add(dock.run.status.text()))
     run_and_wait(dock, qtbot)
