@@ -21,7 +21,6 @@ from napari_ssn.documents.card import ModelCard, read_card
 from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.diameters import Diameter
-from napari_ssn.io.content import Content
 from napari_ssn.io.dicom.series import DicomSeries, check_series, told_of
 from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
 from napari_ssn.io.formats import (
@@ -29,7 +28,6 @@ from napari_ssn.io.formats import (
     DICOM_SUFFIX,
     PARAMETRIC_SUFFIX,
     REPORT_SUFFIX,
-    STRUCTURES_SUFFIX,
     about,
     files_of,
     is_nifti,
@@ -47,14 +45,19 @@ from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.crowd import member_choice
-from napari_ssn.prediction.decode import across_in, hypothesis_of, sample_choice
+from napari_ssn.prediction.decode import across_in, sample_choice
 from napari_ssn.prediction.drawing import drawn_as, fit, words_of
-from napari_ssn.prediction.export import export_report, likely_content, size_rows, table_of
+from napari_ssn.prediction.export import (
+    export_choices,
+    export_report,
+    likely_content,
+    numbered,
+    size_rows,
+    table_of,
+)
 from napari_ssn.prediction.lengths import measure_lengths
-from napari_ssn.prediction.overview import nested
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.readers import of_people, recorded
-from napari_ssn.prediction.record import describe
 from napari_ssn.prediction.shown import Shown
 from napari_ssn.text.commands import (
     DEPTH_NOT_USED,
@@ -133,9 +136,7 @@ def segment_image(
         if (files is None or count is not None or len(files) >= MANY)
         else ("member", len(files))
     )
-    width = max(2, len(str(count)))
-    names = ["mean", *(f"{whose}_{i:0{width}d}" for i in range(1, count + 1))]
-    names += ["fitted"] if drawing is not None else []
+    names = ["mean", *numbered(whose, count), *(() if drawing is None else ("fitted",))]
     ways = _ways(suffixes)
     maps = [out / f"{name}{suffix}" for name in names for suffix in ways]
     likely = [out / f"probability{end}" for end in _LIKELY if end in suffixes]
@@ -190,20 +191,14 @@ def segment_image(
     else:
         choices = [Choice(), *(sample_choice(found, i, seed) for i in range(count))]
     choices += [Choice(drawing=fitting.drawing)] if fitting is not None else []
-    levels, members = nested(found, (), ()) if STRUCTURES_SUFFIX in ways else (None, "")
+    chosen = dict(zip(names, choices, strict=True))
+    made = export_choices(found, chosen, out, ways, ranges, lengths, headers, overwrite)
     rows: list[Row] = []
     means: tuple[Diameter, ...] = ()
-    for number, (name, choice) in enumerate(zip(names, choices, strict=True)):
-        hypothesis = hypothesis_of(found, choice, None)
-        content = Content.of(
-            hypothesis, found.card, unlike=ranges.unlike, levels=levels, members=members
-        )
+    for number, choice in enumerate(choices):
         with _saying_what_is_missing(number, len(names)):
-            record = describe(found, choice, None, hypothesis, ranges, lengths)
-            for suffix in ways:
-                target = out / f"{name}{suffix}"
-                # Every file that is written was looked for before.
-                write_content(content, target, record, overwrite, headers, all_asked=True)
+            name, content, _ = next(made)
+        (hypothesis,) = content.hypotheses
         across = across_in(found, hypothesis.label_map)
         means = means or across
         drawn = None if choice.sample is None else choice.seed

@@ -13,6 +13,7 @@ from napari_ssn._version import __version__
 from napari_ssn.cohort.archived import answers
 from napari_ssn.cohort.folders import PICTURE
 from napari_ssn.cohort.reading import read_scan
+from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.kinds import range_kind
 from napari_ssn.documents.cohort import Found, Measured, Scan, Series, State, Wanted
 from napari_ssn.documents.servers import Server
@@ -20,21 +21,19 @@ from napari_ssn.documents.sidecar import UNITS
 from napari_ssn.errors import DeviceError, ExportError, ImageError, LineError, SSNError
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io.content import Content
 from napari_ssn.io.files import make_folder, write_files
 from napari_ssn.io.formats import DICOM_SUFFIX, dicom_home
 from napari_ssn.io.hashes import image_hash
-from napari_ssn.io.sidecar import write_content
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import DEPTH_MM
 from napari_ssn.prediction.cards import draw
 from napari_ssn.prediction.choice import Choice
-from napari_ssn.prediction.decode import across_in, hypothesis_of, sample_choice
+from napari_ssn.prediction.decode import across_in, sample_choice
+from napari_ssn.prediction.export import export_choices, numbered
 from napari_ssn.prediction.lengths import Lengths, measure_lengths
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import Ranges, count_ranges
-from napari_ssn.prediction.record import describe
 from napari_ssn.prediction.run import run
 from napari_ssn.prediction.shown import series_of
 from napari_ssn.prediction.source import Source
@@ -187,42 +186,32 @@ def _segment(job: Job, model: Model, volume: Volume, crowded: list[str]) -> tupl
     if nothing:
         return "nothing", _row(found, ranges)
     lengths = measure_lengths(found)
-    mean = hypothesis_of(found, Choice(), None)
+    mean, names = _write(job, found, ranges, lengths)
     across = across_in(found, mean.label_map)
-    names = _write(job, found, ranges, lengths)
     return "done", _row(
         found, ranges, lengths, [int(one) for one in mean.counts[1:]], across, names
     )
 
 
-def _write(job: Job, found: Prediction, ranges: Ranges, lengths: Lengths) -> list[str]:
-    """Write what is wanted; the names of the files."""
-    wanted, folder, names = job.wanted, Path(job.folder), list[str]()
+def _write(
+    job: Job, found: Prediction, ranges: Ranges, lengths: Lengths
+) -> tuple[Hypothesis, list[str]]:
+    """Write what is wanted; the mean, and the names of the files."""
+    wanted, folder, series = job.wanted, Path(job.folder), series_of(found)
     make_folder(folder)
-    width = max(2, len(str(wanted.samples)))
+    samples = numbered("sample", wanted.samples if wanted.suffixes else 0)
     choices = {"mean": Choice()}
-    for i in range(wanted.samples if wanted.suffixes else 0):
-        choices[f"sample_{i + 1:0{width}d}"] = sample_choice(found, i, wanted.seed)
-    series = series_of(found)
-    picture = None
-    for name, choice in choices.items():
-        hypothesis = hypothesis_of(found, choice, None)
-        if choice == Choice():
-            (picture,), _ = draw(found, [hypothesis.label_map], _SIDE)
-        if not wanted.suffixes:
-            continue
-        content = Content.of(hypothesis, found.card, unlike=ranges.unlike)
-        record = describe(found, choice, None, hypothesis, ranges, lengths)
-        for suffix in wanted.suffixes:
-            source = series
-            if source is not None and wanted.deidentified:
-                source = source.unnamed()
-            target = folder / f"{name}{suffix}"
-            written = write_content(content, target, record, True, source, all_asked=True)
-            names += [one.name for one in written]
-    assert picture is not None
+    choices |= {name: sample_choice(found, i, wanted.seed) for i, name in enumerate(samples)}
+    if series is not None and wanted.deidentified:
+        series = series.unnamed()
+    made = export_choices(found, choices, folder, wanted.suffixes, ranges, lengths, series, True)
+    _, content, names = next(made)
+    mean = content.hypotheses[0]
+    for _, _, written in made:
+        names += written
+    (picture,), _ = draw(found, [mean.label_map], _SIDE)
     write_files({folder / PICTURE: png_of(picture)}, overwrite=True)
-    return [*names, PICTURE]
+    return mean, [*names, PICTURE]
 
 
 def _row(

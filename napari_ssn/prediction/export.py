@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from napari_ssn.core.hypotheses import ProbabilityMap
+from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Ints
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe_probability, describe_several
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import write_files
 from napari_ssn.io.formats import (
     CAPTURED_SUFFIX,
@@ -29,7 +31,7 @@ from napari_ssn.io.sidecar import write_content
 from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of
-from napari_ssn.prediction.lengths import measure_lengths
+from napari_ssn.prediction.lengths import Lengths, measure_lengths
 from napari_ssn.prediction.overview import label_shares, nested
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import Ranges, count_ranges
@@ -48,6 +50,55 @@ from napari_ssn.text.page import to_picture
 from napari_ssn.text.report import to_html
 from napari_ssn.text.results import NOTHING_OUTLINED
 from napari_ssn.text.sizes import percent
+
+
+def numbered(whose: str, count: int) -> list[str]:
+    """Names of so many: ``sample_01`` …
+
+    Examples:
+        >>> numbered("sample", 2)
+        ['sample_01', 'sample_02']
+    """
+    width = max(2, len(str(count)))
+    return [f"{whose}_{i:0{width}d}" for i in range(1, count + 1)]
+
+
+def export_choices(
+    prediction: Prediction,
+    choices: Mapping[str, Choice],
+    folder: Path,
+    suffixes: Sequence[str],
+    ranges: Ranges,
+    lengths: Lengths | None,
+    series: DicomSeries | None = None,
+    overwrite: bool = False,
+) -> Iterator[tuple[str, Content, list[str]]]:
+    """Write hypotheses, each with its sidecars, when the one before has been looked at.
+
+    Args:
+        prediction: of which they are.
+        choices: by the names of their files, without a suffix.
+        folder: that they go into.
+        suffixes: of the files of each, every one of which was looked for before.
+        ranges, lengths: of all hypotheses; no lengths where nobody measured them.
+        series: that files in DICOM go back to.
+        overwrite: whether existing files may be replaced.
+
+    Yields:
+        its name; what its files hold, and the names of these.
+    """
+    levels, members = None, ""
+    if STRUCTURES_SUFFIX in suffixes:
+        levels, members = nested(prediction, (), ())
+    for name, choice in choices.items():
+        plain, record = _of_one(prediction, choice, ranges, lengths)
+        content = replace(plain, levels=levels, members=members)
+        names = list[str]()
+        for suffix in suffixes:
+            path = folder / f"{name}{suffix}"
+            written = write_content(content, path, record, overwrite, series, all_asked=True)
+            names += [one.name for one in written]
+        yield name, content, names
 
 
 def export_part(
@@ -98,9 +149,7 @@ def _content(
     if part == "probability":
         return likely_content(prediction, choice, unlike, cancel)
     if part == "shown":
-        one = hypothesis_of(prediction, choice, shown.lesions)
-        content = Content.of(one, prediction.card, unlike=unlike)
-        return content, describe(prediction, choice, shown.lesions, one, ranges, lengths)
+        return _of_one(prediction, choice, ranges, lengths, shown.lesions)
     cards = shown.dealt().cards
     found = [
         replace(
@@ -121,6 +170,19 @@ def _content(
     ]
     about = describe_several(records, names, [card.share for card in cards])
     return Content.of(found, prediction.card, names, unlike), about
+
+
+def _of_one(
+    prediction: Prediction,
+    choice: Choice,
+    ranges: Ranges | None,
+    lengths: Lengths | None,
+    lesions: Lesions | None = None,
+) -> tuple[Content, Provenance]:
+    """A hypothesis, and what its sidecar says."""
+    one = hypothesis_of(prediction, choice, lesions)
+    content = Content.of(one, prediction.card, unlike=prediction.fit.kind == "unlike")
+    return content, describe(prediction, choice, lesions, one, ranges, lengths)
 
 
 def likely_content(
