@@ -32,6 +32,7 @@ from napari_ssn.io.nrrd import plain
 from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import segments as nrrd_segments
 from napari_ssn.prediction.prediction import Prediction
+from napari_ssn.text import verdicts
 
 
 def beside_of(sidecar: Path) -> Path | None:
@@ -78,12 +79,12 @@ def held(path: Path, record: Provenance) -> Held:
 def problems_of(content: Held, ones: Sequence[Provenance]) -> list[str]:
     """What is wrong with the file beside a sidecar, in parts of sentences."""
     if content.values.dtype != np.uint8:
-        return ["the file beside the sidecar holds other numbers than labels"]
+        return [verdicts.OTHER_NUMBERS]
     for label_map, record in zip(content.values, ones, strict=True):
         if label_map_hash(label_map) != record.label_map_sha256:
-            return ["the file beside the sidecar holds another label map than it was written with"]
+            return [verdicts.OTHER_MAP]
     if content.off_mm > NEAR_MM:
-        return [f"the file beside the sidecar lies up to {content.off_mm:.3g} mm off its image"]
+        return [verdicts.off_line(content.off_mm)]
     return []
 
 
@@ -97,7 +98,7 @@ def mislabelled(
     if record.written is not None:
         wholes = [one.read_bytes() for one in files_of(path)] if is_dicom else []
         if not wholes or record.written != identity(*wholes):
-            return ["the file beside the sidecar is another than it was written with"]
+            return [verdicts.OTHER_FILE]
     if is_nrrd(path):
         stored, fields = read_nrrd_fields(path)
         there = [
@@ -106,7 +107,7 @@ def mislabelled(
             for value, label in sorted(part.labels.items())
         ]
         if there != [(one.layer, one.value, plain(one.name)) for one in segments]:
-            return ["the file beside the sidecar gives its labels other names"]
+            return [verdicts.OTHER_NAMES]
     elif is_dicom:
         return _misreferred(path, record, found, [one.name for one in segments])
     return []
@@ -122,7 +123,7 @@ def _misreferred(
     source = found.source.series
     for one in says:
         if one.names != [short(name) for name in names]:
-            return ["the file beside the sidecar gives its labels other names"]
+            return [verdicts.OTHER_NAMES]
         if isinstance(source, DicomSeries) and (problem := _of_another(one, source)):
             return [problem]
     return []
@@ -132,9 +133,9 @@ def _of_another(says: Said, source: DicomSeries) -> str | None:
     """That a DICOM file is of another patient or other slices than an image; None if it is not."""
     whom = zip(says.patient, whose(source.headers[0], says.named), strict=True)
     if any(stated not in (None, true) for stated, true in whom):
-        return "the file beside the sidecar names another patient or study than the image"
+        return verdicts.OTHER_PATIENT
     if says.series != {source.series_uid} or not says.instances <= {*source.slice_uids}:
-        return "the file beside the sidecar refers to other slices than the image's"
+        return verdicts.REFERS_ELSEWHERE
     return None
 
 
@@ -144,11 +145,11 @@ def other_series(run: Run, source: DicomSeries) -> Iterator[str]:
     if stated is None:
         return
     if not stated.is_series(source.series_uid, key) or not stated.slices_of(source.slice_uids, key):
-        yield "the sidecar names other DICOM slices than the image's"
+        yield verdicts.SERIES
     for one, two in (
         (stated.slice_thickness_mm, here.thickness_mm),
         (stated.kernel_sha256, here.kernel),
     ):
         if one is not None and one != two:
-            yield "the sidecar states another slice thickness or kernel than the image's"
+            yield verdicts.ACQUIRED
             return

@@ -43,7 +43,8 @@ from napari_ssn.cli.options import (
 from napari_ssn.documents.cohort import State
 from napari_ssn.errors import Cancel, Cancelled, DeviceError
 from napari_ssn.io.dicom import web
-from napari_ssn.text.cohort import AGAIN, STOPPED, reasons_lines, states_line, to_be_done
+from napari_ssn.text import cohort as said
+from napari_ssn.text.commands import wrote
 from napari_ssn.text.sizes import plural
 
 if TYPE_CHECKING:
@@ -52,13 +53,6 @@ if TYPE_CHECKING:
 
 # Those of which each file stands alone.
 _FORMATS = {Format.nifti, Format.slicer, Format.dicom, Format.report, Format.labelled}
-_MISSING = (
-    'A cohort is worked on by dask, which is not installed: pip install "napari-ssn[cohort]".'
-)
-_NO_PARQUET = (
-    "A table in Parquet is written by pyarrow, which is not installed: pip install "
-    '"napari-ssn[parquet]".'
-)
 
 
 def cohort(
@@ -176,12 +170,12 @@ def cohort(
         raise typer.BadParameter(f"{depth} is no depth: give a number of millimetres.")
     if scheduler and workers:
         raise typer.BadParameter("A scheduler has its workers: leave out --workers.")
-    with _needing(("dask", "distributed"), _MISSING):
+    with _needing(("dask", "distributed"), said.NO_DASK):
         run = cohorts.run
     table: review.Table | None = None
     # One that is there already would be of another day. Before anything is computed.
     if parquet or (out / cohorts.review.PARQUET).exists():
-        with _needing(("pyarrow",), _NO_PARQUET):
+        with _needing(("pyarrow",), said.NO_PARQUET):
             table = cohorts.parquet.parquet_of
     asked = (since or "", until or "", modality or "", patient or "", accession or "", study or "")
     if source is not None and (any(asked) or words or least > 1):
@@ -216,7 +210,7 @@ def cohort(
             bar.update(task, description="Stopping")
 
         def found(total: int, todo: int) -> None:
-            bar.console.print(to_be_done(plural(total, "scan"), todo))
+            bar.console.print(said.to_be_done(plural(total, "scan"), todo))
             bar.update(task, description="Segmenting", total=todo, completed=0, visible=todo > 0)
 
         def one_ended(state: State) -> None:
@@ -229,18 +223,16 @@ def cohort(
                 run.run_cohort(looked_in, out, folder, card, wanted, options, told, cancel)
         except Cancelled:
             bar.stop()
-            typer.echo(STOPPED, err=True)
+            typer.echo(said.STOPPED, err=True)
             _write(out, not unnamed, table)
             raise typer.Exit(130) from None
     counts = _write(out, not unnamed, table)
-    typer.echo(states_line(counts))
+    typer.echo(said.states_line(counts))
     _say_why(out)
-    wrote = "cohort.csv and review.html" if table is None else "both tables and review.html"
-    typer.echo(f"Wrote {wrote}.", err=True)
+    tables = "cohort.csv and review.html" if table is None else "both tables and review.html"
+    typer.echo(wrote(tables), err=True)
     if not unnamed:
-        # UIDs name nobody who cannot ask the archive.
-        by = "their files, whose names may hold names" if source else "day and UID of their series"
-        typer.echo(f"They call scans by {by}.", err=True)
+        typer.echo(said.CALLED_BY_FILES if source else said.CALLED_BY_SERIES, err=True)
 
 
 @contextmanager
@@ -264,7 +256,7 @@ def _say_why(out: Path) -> None:
     """Why scans have no result: in none of ten thousand rows has anybody to look for that."""
     with cohorts.manifest.Manifest(out) as manifest:
         why = Counter(one.reason for one in manifest.records() if one.state in ("refused", "aside"))
-    for line in (*reasons_lines(why), AGAIN) if why else ():
+    for line in (*said.reasons_lines(why), said.AGAIN) if why else ():
         typer.echo(line, err=True)
 
 
@@ -290,4 +282,4 @@ def _stopping(tell: Callable[[], None]) -> Iterator[Cancel]:
         tell()
 
     with ended_by(stop):
-        yield Cancel(lambda: asked, STOPPED)
+        yield Cancel(lambda: asked, said.STOPPED)

@@ -21,6 +21,7 @@ from napari_ssn.network.threads import threads
 from napari_ssn.prediction.ensembles import find, predict, said_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
+from napari_ssn.text.ensembles import members_line
 
 
 def members_of(
@@ -31,9 +32,7 @@ def members_of(
     found = find(wanted.paths, image, name, views=views, device=device)
     if wanted.views is not None and not isinstance(found, Networks):
         raise DataError("--views is for networks that are run here, and these are maps.")
-    # “fold 0, view 1 of 8” is one of them.
-    between = "; " if any("," in name for name in found.names) else ", "
-    typer.echo(f"Members: {between.join(found.names)}.", err=True)
+    typer.echo(members_line(found.names), err=True)
     return found
 
 

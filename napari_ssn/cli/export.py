@@ -11,7 +11,7 @@ from napari_ssn import network
 from napari_ssn.cli.options import Model
 from napari_ssn.errors import ExportError, ModelError
 from napari_ssn.io.files import check_targets, write_files
-from napari_ssn.text.commands import CARD_INSIDE
+from napari_ssn.text.commands import CARD_INSIDE, departure_line
 
 
 def export(
@@ -33,5 +33,5 @@ def export(
             f"{limit:.0e}."
         )
     write_files({onnx: content}, overwrite)
-    typer.echo(f"largest departure from torch {departure:.1e} (limit {limit:.0e})")
+    typer.echo(departure_line(departure, limit))
     typer.echo(CARD_INSIDE, err=True)

@@ -25,6 +25,7 @@ from napari_ssn.network.seen import Seen
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.run import run
 from napari_ssn.prediction.source import Source
+from napari_ssn.text.commands import channels_line
 from napari_ssn.text.image import TAKEN_FOR_HU
 from napari_ssn.text.sizes import plural
 
@@ -85,8 +86,7 @@ class Named:
     def tell(self, card: ModelCard) -> None:
         """Say which image is which channel of a model, on standard error."""
         if len(self.paths) > 1:
-            pairs = zip(card.channels, self.words, strict=True)
-            typer.echo(f"Channels: {', '.join(f'{a} = {b}' for a, b in pairs)}.", err=True)
+            typer.echo(channels_line(card.channels, self.words), err=True)
 
     def read(self, frame: int | None = None) -> Volume:
         """Read it; of a time series the frame, from 1."""

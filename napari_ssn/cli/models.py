@@ -6,7 +6,7 @@ import typer
 
 from napari_ssn import documents, network
 from napari_ssn.errors import ModelError
-from napari_ssn.text.commands import NO_MODEL
+from napari_ssn.text.commands import NO_MODEL, own_models
 
 
 def models() -> None:
@@ -22,4 +22,4 @@ def models() -> None:
             typer.echo(str(error), err=True)
             continue
         typer.echo(f"{name} {card.version} · {card.purpose} · {card.licence}")
-    typer.echo(f"Models of your own go into {network.places.model_places()[-1]}", err=True)
+    typer.echo(own_models(str(network.places.model_places()[-1])), err=True)

@@ -21,11 +21,9 @@ from napari_ssn.cli.archives import (
 )
 from napari_ssn.cli.options import DIFFERENT
 from napari_ssn.cli.progress import progress
-from napari_ssn.documents.servers import Server
 from napari_ssn.errors import ArchiveError
 from napari_ssn.io.dicom import web
-from napari_ssn.text.archive import NOTHING_FOUND, more_than, not_in_archive
-from napari_ssn.text.sizes import plural
+from napari_ssn.text import archive as said
 
 if TYPE_CHECKING:
     from napari_ssn.io.dicom.web.find import FoundSeries
@@ -70,14 +68,13 @@ def add(
     server = web.servers.server_of(name, address, login.value, variable, certificates, insecure)
     web.servers.add_server(server)
     if login is not Login.none:
-        typer.echo(f"Set {_proof(server)} in the variable {server.usual_variable}.", err=True)
+        typer.echo(said.set_variable(server), err=True)
 
 
 def list_() -> None:
     """List the archives: name, address, and where what proves who asks is looked for."""
     for one in web.servers.read_servers():
-        proof = "no login" if one.login == "none" else f"{_proof(one)} in {one.usual_variable}"
-        typer.echo(f"{one.name}\t{one.address}\t{proof}")
+        typer.echo(f"{one.name}\t{one.address}\t{said.proof_of(one)}")
 
 
 def remove(name: Annotated[str, typer.Argument(help="Of the archive.")]) -> None:
@@ -121,9 +118,9 @@ def find(
         cells = [one.uid, one.day, modalities, one.words, one.series, one.images]
         typer.echo(_line([*cells, one.patient] if names else cells))
     if more:
-        typer.echo(more_than(len(found)), err=True)
+        typer.echo(said.more_than(len(found)), err=True)
     if not found:
-        typer.echo(NOTHING_FOUND, err=True)
+        typer.echo(said.NOTHING_FOUND, err=True)
 
 
 def fetch(
@@ -145,7 +142,7 @@ def fetch(
     with there, progress("Fetching") as step:
         series = series or _only(web.find.series(there, study))
         count = web.fetch.fetch(there, study, series, out, step)
-    typer.echo(f"Fetched {plural(count, 'image')}.", err=True)
+    typer.echo(said.fetched(count), err=True)
 
 
 def send(
@@ -166,12 +163,10 @@ def send(
     with there, progress("Sending", len(files)) as step:
         sent = web.send.send(there, files, step)
     for number, one in enumerate(sent, start=1):
-        kind, reason = one.kind and f" ({one.kind})", one.reason and f": {one.reason}"
-        typer.echo(f"File {number}{kind} {one.outcome.value}{reason or '.'}")
+        typer.echo(said.file_line(number, one))
     left = sum(not one.done for one in sent)
     if left:
-        files_are = "file is" if left == 1 else "files are"
-        typer.echo(not_in_archive(left, files_are), err=True)
+        typer.echo(said.not_in_archive(left), err=True)
         raise typer.Exit(DIFFERENT)
 
 
@@ -183,10 +178,6 @@ def _only(found: Sequence[FoundSeries]) -> str:
             "--study UID` lists."
         )
     return found[0].uid
-
-
-def _proof(server: Server) -> str:
-    return "user:password" if server.login == "password" else "the token"
 
 
 def _line(cells: list[str | int | None]) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from napari_ssn import cohort, gui
 from napari_ssn.cli.ending import interrupted
+from napari_ssn.text.server import HOW_IT_ENDS
 
 
 def review(
@@ -36,7 +37,7 @@ def review(
     with cohort.manifest.Manifest(folder):
         pass  # says what is the matter before anything is shown
     with interrupted(), cohort.served.Served(folder, _opener(folder)) as page:
-        typer.echo(f"{page.address}\nCtrl+C ends it.", err=True)
+        typer.echo(f"{page.address}\n{HOW_IT_ENDS}", err=True)
         if browser:
             webbrowser.open(page.address)
         page.wait()

@@ -59,15 +59,9 @@ from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.readers import of_people, recorded
 from napari_ssn.prediction.shown import Shown
-from napari_ssn.text.commands import (
-    DEPTH_NOT_USED,
-    NO_NEED_TO_INSIST,
-    ON_REQUEST,
-    SEVERAL_FRAMES_OF_REFERENCE,
-    first_image_alone,
-    wrote,
-)
+from napari_ssn.text import commands as said
 from napari_ssn.text.drawing import OTHER_PEOPLE
+from napari_ssn.text.results import maps_in_words
 from napari_ssn.text.sizes import plural
 
 # Ends of what is written of the probability map, and of nothing else.
@@ -171,7 +165,7 @@ def segment_image(
             found = run_on(model, volume, centre, frame, depth_mm=reach, insist=insist)
         ranges = count_ranges(found)
         if ranges.presence.unlikely and not insist:
-            raise ImageError(f"{ranges.presence.line}. {ON_REQUEST}")
+            raise ImageError(f"{ranges.presence.line}. {said.ON_REQUEST}")
         lengths = None if ranges.members else measure_lengths(found)
         fitting = None
         if outline is not None:
@@ -183,9 +177,9 @@ def segment_image(
                 else:
                     typer.echo(OTHER_PEOPLE, err=True)
     if depth_mm is not None and found.depth_mm is None:
-        typer.echo(DEPTH_NOT_USED, err=True)
+        typer.echo(said.DEPTH_NOT_USED, err=True)
     if insist and not (found.insisted or ranges.presence.unlikely):
-        typer.echo(NO_NEED_TO_INSIST, err=True)
+        typer.echo(said.NO_NEED_TO_INSIST, err=True)
     if whose == "member":
         choices = [Choice(), *(member_choice(found, m) for m in range(count))]
     else:
@@ -208,26 +202,23 @@ def segment_image(
             content_of, record = likely_content(found, Choice(), ranges.unlike)
             write_content(content_of, path, record, overwrite, headers)
         write_files({table: table_of(found, rows, ranges)}, overwrite)
-    typer.echo(wrote(_what(len(names), len(written), len(likely))), err=True)
+    typer.echo(said.wrote(maps_in_words(len(names), len(written), len(likely))), err=True)
     if to_archive:
         typer.echo(told_of(check_series(headers)), err=True)
         if volume.channels > 1:
-            typer.echo(first_image_alone(found.card.channels[0]), err=True)
+            typer.echo(said.first_image_alone(found.card.channels[0]), err=True)
         if headers is not None and len(headers.frames_of_reference) > 1:
-            typer.echo(
-                SEVERAL_FRAMES_OF_REFERENCE,
-                err=True,
-            )
+            typer.echo(said.SEVERAL_FRAMES_OF_REFERENCE, err=True)
     for target in maps[: len(ways)]:
         if is_nifti(target) and (caution := about(target, content)):
-            typer.echo(f"NIfTI: {caution}.", err=True)
+            typer.echo(said.of_nifti(caution), err=True)
     if pages:
         # That of the mean, as the window would write it.
         shown = Shown(found, Choice(), None, deal_cards(found), ranges)
         for k, one in enumerate(pages):
             with naming_missing(pages[k:]):
                 export_report(shown, one, overwrite, deidentified)
-            typer.echo(f"Wrote {one.name}.", err=True)
+            typer.echo(said.wrote(one.name), err=True)
     for line in ranges.lines(found.measure, means):
         typer.echo(line)
     if fitting is not None:
@@ -240,27 +231,6 @@ def _ways(suffixes: Sequence[str]) -> list[str]:
     others = (*_LIKELY, CAPTURED_SUFFIX)
     found = [one for one in dict.fromkeys(suffixes) if one not in others]
     return [one for one in found if one != DICOM_SUFFIX or REPORT_SUFFIX not in found]
-
-
-def _what(maps: int, files: int, likely: int) -> str:
-    """``17 label maps in 2 formats with sidecars, the probability map with its sidecar``.
-
-    Args:
-        maps: label maps.
-        files: that were written, sidecars aside.
-        likely: of which so many are the probability map.
-    """
-    ways, words = (files - likely) // maps, []
-    if ways:
-        formats = f" in {ways} formats" if ways > 1 else ""
-        sidecars = "its sidecar" if maps * ways == 1 else "sidecars"
-        words.append(f"{plural(maps, 'label map')}{formats} with {sidecars}")
-    if likely:
-        words.append(
-            "the probability map "
-            + ("with its sidecar" if likely == 1 else f"in {likely} formats with sidecars")
-        )
-    return ", ".join(words or ["no label map"])
 
 
 def _on(server: Server, card: ModelCard) -> Asked:

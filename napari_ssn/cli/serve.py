@@ -11,7 +11,7 @@ import typer
 from napari_ssn import network, remote
 from napari_ssn.cli.ending import interrupted
 from napari_ssn.cli.options import Device
-from napari_ssn.text.server import HOW_IT_ENDS, token_made
+from napari_ssn.text.server import HOW_IT_ENDS, STOPPED, serving, token_made
 
 
 def serve(
@@ -61,7 +61,7 @@ def serve(
     line = remote.serving.Line(host, port, certificate, key, insecure)
     with interrupted():
         _serve(line, token_file, model, device, most)
-    typer.echo("Stopped.", err=True)
+    typer.echo(STOPPED, err=True)
 
 
 def _serve(
@@ -78,7 +78,7 @@ def _serve(
         typer.echo(token_made("server-token among your settings" if usual else path.name), err=True)
 
     def ready(address: str, stop: Callable[[], None]) -> None:
-        typer.echo(f"Serving {', '.join(one.card.name for one in models)} at {address}")
+        typer.echo(serving([one.card.name for one in models], address))
         typer.echo(HOW_IT_ENDS, err=True)
 
     remote.serving.serve(models, token, line, ready, most_bytes=most << 20)

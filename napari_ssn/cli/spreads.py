@@ -11,6 +11,7 @@ from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.recall import Recall
 from napari_ssn.prediction.record import sizes_of, spans_of
+from napari_ssn.text import verdicts
 
 # How far stated sizes of many hypotheses, and their share, may be from those counted here.
 _SHARE = 2e-3
@@ -22,7 +23,7 @@ Verdict = tuple[str | None, bool]
 
 def missized(record: Provenance, recall: Recall, alike: bool) -> Verdict:
     """What a sidecar says of the sizes of all hypotheses otherwise than they are."""
-    choice, words = record.choice, "the sidecar states another range of sizes than the model gives"
+    choice, words = record.choice, verdicts.SIZES
     if record.sizes is None:
         return (None if record.together is None else words), True
     prediction, points, only = recall.asked(choice)
@@ -82,8 +83,7 @@ def misspanned(record: Provenance, recall: Recall, alike: bool) -> Verdict:
     )
     if close and not alike:
         return None, False
-    words = "the sidecar states another range of diameters than the model gives"
-    return doubt(bool(points or only), alike, words)
+    return doubt(bool(points or only), alike, verdicts.DIAMETERS)
 
 
 def _near_spans(one: Spans, other: Spans, near: float) -> bool:

@@ -28,6 +28,7 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.recall import Recall
 from napari_ssn.prediction.record import run_of
 from napari_ssn.prediction.wish import FEWEST, MOST
+from napari_ssn.text import verdicts
 
 # How far a z may lie from the one found here, in standard deviations: eigenvectors are rounded
 # otherwise by another processor.
@@ -86,7 +87,7 @@ def statements(record: Provenance, recall: Recall, drawn: Labels | None = None) 
             out.leave(f"run.{name}")
     if bool(run.unlike) != bool(here.unlike):
         if _same_card(record, found) and not _on_the_edge(found):
-            out.problems.append(_MISFIT)
+            out.problems.append(verdicts.UNLIKE)
         else:
             out.leave("run.unlike")
     if isinstance(found.source.series, DicomSeries):
@@ -123,43 +124,28 @@ def misrun(record: Provenance, found: Prediction) -> list[str]:
 
     The label map is made again with what it states, so where that is another one this is why.
     """
-    run, here, out = record.run, run_of(found), list[str]()
-    if run.depth_mm is not None and here.depth_mm is None:
-        out.append("the sidecar states a depth that the model does not look")
-    if here.insisted and not run.insisted:
-        out.append("the sidecar does not say that values were taken for Hounsfield units")
-    elif run.insisted and not here.insisted:
-        out.append("the sidecar says of Hounsfield units that other values were taken for some")
-    if run.unpadded and not here.unpadded:
-        out.append("the sidecar says of padding below air what is none")
-    if run.moved_to != here.moved_to:
-        out.append("the sidecar states otherwise where the region moved to")
-    elif run.looks != here.looks:
-        out.append("the sidecar states otherwise how often the model looked")
-    if run.frame != here.frame:
-        out.append("the sidecar states a frame of an image that has no time")
-    if (run.ensemble is None) != (here.ensemble is None):
-        out.append("the sidecar says otherwise than it is whether it is of an ensemble")
-    elif run.ensemble is not None and record.model.weights_sha256 != sum_of(
-        one.sha256 for one in run.ensemble.members
-    ):
+    run, here = record.run, run_of(found)
+    moved = run.moved_to != here.moved_to
+    members = None if run.ensemble is None else run.ensemble.members
+    wrong = {
+        verdicts.DEPTH: run.depth_mm is not None and here.depth_mm is None,
+        verdicts.INSISTED_UNSAID: here.insisted and not run.insisted,
+        verdicts.NOT_INSISTED: run.insisted and not here.insisted,
+        verdicts.PADDING: run.unpadded and not here.unpadded,
+        verdicts.MOVED: moved,
+        verdicts.LOOKS: not moved and run.looks != here.looks,
+        verdicts.FRAME: run.frame != here.frame,
+        verdicts.ENSEMBLE: (members is None) != (here.ensemble is None),
         # Each of them was found by its own, a layer's by its values; of a model `again` has
         # compared it.
-        out.append("the sidecar states another checksum of its members together than they have")
-    # Only a full GPU makes a run go on in other pieces than the model's.
-    if here.device == "cpu" == run.device and run.tile not in (None, found.card.region):
-        out.append("the sidecar states other pieces than the model looks at")
-    return out
-
-
-def told(found: Statements) -> list[str]:
-    """What a person should know of it, in sentences."""
-    out = [f"Stated, not checked: {', '.join(found.unchecked)}."]
-    if found.used:
-        out.append(
-            f"Used as stated, though others might give the same label map: {', '.join(found.used)}."
-        )
-    return out
+        verdicts.CHECKSUM: members is not None
+        and here.ensemble is not None
+        and record.model.weights_sha256 != sum_of(one.sha256 for one in members),
+        # Only a full GPU makes a run go on in other pieces than the model's.
+        verdicts.PIECES: here.device == "cpu" == run.device
+        and run.tile not in (None, found.card.region),
+    }
+    return [words for words, is_so in wrong.items() if is_so]
 
 
 def _same_card(record: Provenance, found: Prediction) -> bool:
@@ -200,7 +186,7 @@ def _misshared(record: Provenance, recall: Recall, alike: bool) -> Verdict:
         dealt = [card.share for card in deal_cards(prediction, points, only, most).cards]
         if len(dealt) == len(shares) and _near([one or 0.0 for one in shares], np.array(dealt)):
             return None, True
-    return doubt(True, alike, "the sidecar states other shares than its cards stand for")
+    return doubt(True, alike, verdicts.SHARES)
 
 
 def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> Verdict:
@@ -220,61 +206,59 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> Verdict:
     given = choice.pointing is not None or choice.conditions is not None
     most = MOST_GIVEN if given else MOST_DRAWS
     if choice.sample is not None and choice.sample > most:
-        return (None, False) if given else (_MISDRAWN, True)
+        return (None, False) if given else (verdicts.SEED, True)
     if choice.kind == "representative" or (choice.kind == "sample" and choice.sample is None):
         return None, False
     prediction, points, only = recall.asked(choice)
     source = prediction.given
     if only and not len(source.outcome(points, only).z):
-        return "the sidecar states conditions that none of the model's hypotheses meets", True
+        return verdicts.NO_SUCH, True
     draw = None if choice.sample is None else choice.sample - 1
     members = prediction.members
     if choice.drawing is not None:
         whole = np.array(choice.anchor or (), np.float64)
         if len(whole) < source.dist.rank:
-            return "the sidecar states no anchor of a walk from what is nearest to a drawing", True
+            return verdicts.NO_ANCHOR, True
     elif choice.member is not None:
         number = choice.member - 1
         if members is None or number >= len(members):
-            return "the sidecar names a member that the ensemble has not", True
+            return verdicts.NO_MEMBER, True
         if choice.kind == "member" and bool(choice.nothing) == (number in members.outlined):
-            return "the sidecar states otherwise than its member whether anything is outlined", True
+            return verdicts.MEMBER_EMPTY, True
         if choice.nothing:
             return None, True
         if number not in members.outlined:
-            return "the sidecar states a walk from a member that outlines nothing", True
+            return verdicts.WALK_FROM_EMPTY, True
         whole = members.z[number]
     else:
         whole = source.anchor(points, draw, choice.seed or 0, only)
     anchor, beyond = np.split(whole, [source.dist.rank])
     stated = None if choice.pointing is None else choice.pointing.rest
     if stated is not None and not _near(stated, beyond[: len(beyond) - len(set(points))]):
-        return doubt(given, alike, "the sidecar states another correction than its points give")
+        return doubt(given, alike, verdicts.CORRECTION)
     if choice.anchor is not None and not _near(choice.anchor, anchor):
-        return doubt(given, alike, "the sidecar states another anchor than that of its walk")
+        return doubt(given, alike, verdicts.ANCHOR)
     if choice.kind != "walk":
         if not given and anchor.tolist() != choice.z:
-            words = "the sidecar calls a mean what is none"
-            if choice.kind == "member":
-                words = "the sidecar states another z than its member's"
-            return _MISDRAWN if choice.kind == "sample" else words, True
+            words = {"member": verdicts.Z_OF_MEMBER, "sample": verdicts.SEED}
+            return words.get(choice.kind, verdicts.NO_MEAN), True
         if not _near(choice.z, anchor):
-            return doubt(given, alike, "the sidecar states another z than its points or seed give")
+            return doubt(given, alike, verdicts.Z_OF_GIVEN)
         return None, True
     # A direction has length one: so much holds whatever found it.
     assert choice.z is not None
     start = anchor if choice.anchor is None else np.array(choice.anchor)
     sigma = choice.sigma or 0.0
     if abs(np.linalg.norm(np.array(choice.z) - start) - abs(sigma)) > _ROUNDING:
-        return "the sidecar states another sigma than that of its walk", True
+        return verdicts.SIGMA, True
     number = (choice.direction or 1) - 1
     if number >= source.dist.rank:
-        return "the sidecar states a direction that the model has not", True
+        return verdicts.NO_DIRECTION, True
     directions = prediction.bases.find(choice.directions or "label-weighted")
     walked = [(choice.z, sigma)]
     walked += [(one.z, one.sigma) for one in (choice.lesions.own if choice.lesions else ())]
     if not all(_near(z, directions.z(number, at, anchor)) for z, at in walked):
-        return doubt(True, alike, "the sidecar states another direction than that of its walk")
+        return doubt(True, alike, verdicts.DIRECTION)
     return None, True
 
 
@@ -287,41 +271,36 @@ def _misfitted(choice: Choice, recall: Recall, drawn: Labels) -> str | None:
     """What is wrong with a hypothesis that is said to be nearest to a drawing."""
     stated = choice.drawing
     if stated is None:
-        return "the sidecar states no drawing"
+        return verdicts.NO_DRAWING
     if stated.sha256 != label_map_hash(drawn):
-        return "the sidecar states another drawing"
+        return verdicts.DRAWING
     prediction = recall.stated(choice)
     here = in_region(prediction, drawn)
     found = fit_drawing(prediction.dist, here, stated.tolerance, stated.length_mm)
     if not _near(choice.z if choice.kind == "drawing" else choice.anchor, found.z):
-        return "the sidecar states another z than that nearest to the drawing"
+        return verdicts.Z_OF_DRAWING
     return None
 
 
 def _mispresent(choice: Choice, recall: Recall) -> Verdict:
     """What a sidecar says of presence otherwise than the model, and whether that could be told."""
     if choice.nothing and choice.kind not in ("nothing", "sample", "member"):
-        return "the sidecar calls empty what the model outlines", True
+        return verdicts.NOT_EMPTY, True
     if choice.presence is None:
         # One of before says nothing of it.
-        words = "the sidecar calls empty what the model outlines" if choice.nothing else None
-        return words, True
+        return verdicts.NOT_EMPTY if choice.nothing else None, True
     told = choice.pointing
     prediction, points, only = recall.asked(choice, None if told is None else told.slip)
     source = prediction.given
     presence = source.presence(points, only)
     if not source.apart or abs(presence - choice.presence) > _CHANCE:
-        return "the sidecar states another chance that there is anything than the model", True
+        return verdicts.PRESENCE, True
     if choice.kind != "sample" or choice.sample is None or choice.sample > MOST_DRAWS:
         return None, True
     there = bool(source.present(points, choice.sample, choice.seed or 0, only)[-1])
     if there == bool(choice.nothing):
-        return "the sidecar states otherwise than its sample whether anything is outlined", True
+        return verdicts.SAMPLE_EMPTY, True
     return None, True
-
-
-_MISFIT = "the sidecar states otherwise whether the image is unlike those of the training"
-_MISDRAWN = "the sidecar states another seed or number than its sample was drawn with"
 
 
 def _near(stated: list[float] | None, known: Floats) -> bool:

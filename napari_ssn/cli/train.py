@@ -17,7 +17,7 @@ from napari_ssn.cli.options import Device
 from napari_ssn.errors import DataError
 from napari_ssn.io.files import folder_made
 from napari_ssn.io.locks import alone
-from napari_ssn.text.training import ANOTHER_TRAINING, STOPPED, images_there, model_is_there
+from napari_ssn.text import training as said
 
 
 def train(
@@ -86,7 +86,7 @@ def train(
     changes = changes_of(change or [], steps, rank, covariance)
     source = training.recipes.find_recipe(recipe) if recipe is not None else None
     if speaks:
-        typer.echo("Reading and checking the data …", err=True)
+        typer.echo(said.READING, err=True)
     learn, watch = training.reading.read_sets(data, val, training.recipes.dims_of(source))
     scans = [training.background.background_of(text) for text in background or []]
     begun = training.reading.start_of(start, learn)
@@ -94,7 +94,7 @@ def train(
     what, card = training.recipes.read_recipe(source, learn, out.resolve().name, changes, brought)
     card = training.lineage.gone_on_from(card, begun)
     if speaks:
-        typer.echo(images_there(len(learn), len(watch)), err=True)
+        typer.echo(said.images_there(len(learn), len(watch)), err=True)
         for sentence in training.reading.cautions(learn, watch, card.centred, begun):
             typer.echo(f"Caution: {sentence}", err=True)
     bar = Progress(
@@ -108,11 +108,7 @@ def train(
 
         def report(step: int, share: float, values: dict[str, float]) -> None:
             if "ged2_v_16" in values:
-                figures = "GED² {ged2_v_16:.4f}, diversity {diversity:.3f}".format(**values)
-                for name, value in values.items():
-                    if name.startswith("dice/"):
-                        figures += f", Dice {name.removeprefix('dice/')} {value:.3f}"
-                bar.console.print(f"step {step}: {figures} on the cases to watch")
+                bar.console.print(said.step_line(step, values))
                 bar.update(task, state=f"GED² {values['ged2_v_16']:.3f}")
             bar.update(task, completed=share)
 
@@ -128,18 +124,18 @@ def train(
                 )  # fmt: skip
         except KeyboardInterrupt:
             if speaks:
-                bar.console.print(STOPPED)
+                bar.console.print(said.STOPPED)
             raise
         # A run that had ended before took no step to report.
         bar.update(task, completed=1.0)
     if speaks:
-        typer.echo(model_is_there(card.name))
+        typer.echo(said.model_is_there(card.name))
 
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """ExportError where another training writes there: each would undo what the other learns."""
-    with folder_made(folder), alone(folder, ANOTHER_TRAINING):
+    with folder_made(folder), alone(folder, said.ANOTHER_TRAINING):
         yield
 
 

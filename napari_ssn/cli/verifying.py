@@ -16,7 +16,7 @@ from napari_ssn.cli.beside import beside_of, held, mislabelled, problems_of
 from napari_ssn.cli.images import Numbers, Paths
 from napari_ssn.cli.kinds import misattributed
 from napari_ssn.cli.repeat import again
-from napari_ssn.cli.statements import misrun, statements, told
+from napari_ssn.cli.statements import misrun, statements
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.documents.sidecar import LabelVolume, Provenance, read_sidecar
 from napari_ssn.errors import DataError, GeometryError, SSNError
@@ -30,6 +30,7 @@ from napari_ssn.prediction.drawing import drawn_as
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.record import record_of
 from napari_ssn.prediction.repeating import circumstances, why_not
+from napari_ssn.text import verdicts
 from napari_ssn.text.repeating import HELD_BESIDE, PROBABILITY
 
 # How far the stated grid may lie from the image's, and how far a stated size from the counted one:
@@ -82,9 +83,9 @@ def verify(
             content = held(beside, record)
             problems = problems_of(content, ones)
         except SSNError as error:
-            problems = ["the file beside the sidecar cannot be read as its label map"]
+            problems = [verdicts.UNREADABLE]
             if isinstance(error, GeometryError):
-                problems = ["the file beside the sidecar does not lie on its image as it should"]
+                problems = [verdicts.OFF_ITS_IMAGE]
     if (amiss := misattributed(record)) is not None:
         problems.append(amiss)
     edited = record.choice.z is None and not record.choice.nothing
@@ -93,30 +94,32 @@ def verify(
             typer.echo(HELD_BESIDE, err=True)
         raise DataError(why_not(record))
     if edited:
-        typer.echo(f"Not identical: {problems[0]}.")
+        typer.echo(verdicts.not_identical(problems[0]))
         return False
     recall = again(path, record, model_name, device, series, members)
     found = recall.prediction
     if not problems and (impossible := misrun(record, found)):
-        typer.echo(f"Not identical: {impossible[0]}.")
+        typer.echo(verdicts.not_identical(impossible[0]))
         return False
     for number, one in enumerate(ones):
         hypothesis = recall.hypothesis(one.choice)
         if label_map_hash(hypothesis.label_map) != one.label_map_sha256:
-            words = "the model makes another label map than the sidecar's"
-            if len(ones) > 1:
-                words += f", for hypothesis {number + 1} of {len(ones)}"
+            differing = None
             if content is not None and not problems:
-                count = _differing(content.values[number], hypothesis)
-                words += f"; {count:,} of {hypothesis.label_map.size:,} voxels differ"
-            typer.echo(f"Not identical: {words}.")
+                differing = _differing(content.values[number], hypothesis)
+            size = hypothesis.label_map.size
+            problem = verdicts.other_map(number + 1, len(ones), differing, size)
+            typer.echo(verdicts.not_identical(problem))
             typer.echo(circumstances(record, found), err=True)
             return False
         made.append(hypothesis)
         problems += _misstated(one, record_of(found, hypothesis, one.choice), _voxel_ml(found))
     if beside is not None and not problems:
         problems = mislabelled(beside, record, found, made)
-    _tell_renamed(record, found)
+    card, then = found.card, record.model
+    if (card.name, card.version) != (then.name, then.version):
+        # Weights are what a model is; that they go by another name is worth a word.
+        typer.echo(verdicts.renamed(then, card), err=True)
     drawn = None
     if drawing is not None:
         outline = read_outline(drawing, found.source.load())
@@ -124,29 +127,16 @@ def verify(
     stated = statements(record, recall, drawn)
     problems += stated.problems
     if beside is None:
-        problems.append("no label map lies beside the sidecar; the model makes what its hash is of")
+        problems.append(verdicts.NO_FILE)
     if problems:
-        typer.echo(f"Not identical: {problems[0]}.")
+        typer.echo(verdicts.not_identical(problems[0]))
         return False
-    what = "the label map was" if len(ones) == 1 else f"all {len(ones)} label maps were"
-    where = "the file beside the sidecar is the same too"
-    typer.echo(f"Identical: {what} made again bit for bit, and {where}.")
+    typer.echo(verdicts.identical(len(ones)))
     if beside is not None and beside.name.lower().endswith(STRUCTURES_SUFFIX):
-        stated.unchecked.append("the inner, median and outer contours of the file")
-    for sentence in told(stated):
+        stated.unchecked.append(verdicts.CONTOURS)
+    for sentence in verdicts.remarks(stated.unchecked, stated.used):
         typer.echo(sentence, err=True)
     return True
-
-
-def _tell_renamed(record: Provenance, found: Prediction) -> None:
-    """Weights are what a model is; that they go by another name is worth a word."""
-    card, stated = found.card, record.model
-    if (card.name, card.version) != (stated.name, stated.version):
-        typer.echo(
-            f"The sidecar calls the model {stated.name} {stated.version}; its weights are those of "
-            f"{card.name} {card.version}.",
-            err=True,
-        )
 
 
 def _differing(values: Array, hypothesis: Hypothesis) -> int:
@@ -161,12 +151,12 @@ def _misstated(record: Provenance, again: Provenance, voxel_ml: float | None) ->
     shape = tuple(again.grid.shape)
     stated, true = np.array(record.grid.affine), np.array(again.grid.affine)
     if tuple(record.grid.shape) != shape or corners_apart_mm(stated, true, shape) > _PLACE_MM:
-        out.append("the sidecar states another grid than the image's")
+        out.append(verdicts.GRID)
     sizes, counted = record.volumes, again.volumes
     if sizes.keys() != counted.keys():
-        out.append("the sidecar names other labels than the model")
+        out.append(verdicts.LABELS)
     elif not all(_same_size(sizes[name], counted[name], voxel_ml) for name in sizes):
-        out.append("the sidecar states other sizes than its label map has")
+        out.append(verdicts.COUNTS)
     return out
 
 

@@ -21,6 +21,7 @@ from distributed.core import Status
 from distributed.security import Security
 
 from napari_ssn.errors import NEVER, Cancel, DeviceError
+from napari_ssn.text.cohort import left_aside, not_running
 
 # Memory that a worker takes with a model and an image of 512³ in it, at least.
 _EACH_BYTES = 3 << 30
@@ -92,7 +93,7 @@ class Check:
                 return False
             self._fit[address] = not why
             if why:
-                self._say(f"Left aside: {why}.")
+                self._say(left_aside(why))
         return self._fit[address]
 
     def problem(self, crew: Crew, cancel: Cancel = NEVER) -> str:
@@ -130,7 +131,7 @@ class Check:
             return None
         if error is None or isinstance(error, KilledWorker):
             return None
-        return f"a worker has no napari-ssn that runs ({type(error).__name__})"
+        return not_running(type(error).__name__)
 
 
 class Crew:

@@ -26,17 +26,7 @@ from napari_ssn.documents.servers import Server
 from napari_ssn.errors import NEVER, Cancel, Cancelled, DeviceError
 from napari_ssn.network.device import choose_device
 from napari_ssn.network.places import find_model
-from napari_ssn.text.cohort import (
-    NO_WORKERS,
-    died_of_it,
-    left_others,
-    left_results,
-    not_asked_for,
-    not_looked_into,
-    not_there,
-    unforeseen,
-    unused_columns,
-)
+from napari_ssn.text import cohort as said
 from napari_ssn.text.sizes import plural
 
 
@@ -104,11 +94,11 @@ class _Ends:
         deaths = self.manifest.died(key)
         if deaths < DEATHS:
             return True
-        self._end(key, "aside", died_of_it(deaths))
+        self._end(key, "aside", said.died_of_it(deaths))
         return False
 
     def failed(self, key: int, kind: str) -> None:
-        self._end(key, "aside", unforeseen(kind))
+        self._end(key, "aside", said.unforeseen(kind))
 
     def _end(self, key: int, state: State, reason: str, outcome: Outcome | None = None) -> None:
         found, seconds = (None, None) if outcome is None else (outcome.found, outcome.seconds)
@@ -180,15 +170,15 @@ def run_cohort(
         check_scheduler(options.scheduler, cancel)
     looked, server = _looked(source, out, len(card.channels), options, cancel)
     if looked.unasked:
-        told.say(not_asked_for(looked.unasked))
+        told.say(said.not_asked_for(looked.unasked))
     if looked.results:
-        told.say(left_results(plural(looked.results, "file")))
+        told.say(said.left_results(plural(looked.results, "file")))
     if looked.closed:
-        told.say(not_looked_into(plural(looked.closed, "folder")))
+        told.say(said.not_looked_into(plural(looked.closed, "folder")))
     if looked.others:
-        told.say(left_others(plural(looked.others, "file")))
+        told.say(said.left_others(plural(looked.others, "file")))
     if looked.unused:
-        told.say(unused_columns(", ".join(looked.unused)))
+        told.say(said.unused_columns(", ".join(looked.unused)))
     with Manifest(out, write=True) as manifest, ExitStack() as stack:
         # Started when there is something to do.
         crew = cache(lambda: stack.enter_context(_crew(options, gpus, out, told, cancel)))
@@ -196,13 +186,13 @@ def run_cohort(
         home = source if isinstance(source, Path) else out
         scans = [*looked.scans, *(one for place in places for one in _scans(*place, home))]
         if gone := manifest.meet(scans, wanted):
-            told.say(not_there(plural(gone, "scan")))
+            told.say(said.not_there(plural(gone, "scan")))
         todo = _todo(manifest, wanted, out, options.again)
         told.found(len(scans), len(todo))
         if todo:
             found = crew()
             if found.dashboard:
-                told.say(f"What the workers do: {found.dashboard}")
+                told.say(said.watched_at(found.dashboard))
             before = {number: record.found for number, (record, _) in todo.items()}
             ends = _Ends(manifest, wanted.key, told, out, before)
 
@@ -255,7 +245,7 @@ def _crew(options: Options, gpus: int, out: Path, told: Told, cancel: Cancel) ->
     gpu = options.device.startswith("cuda")
     with distant_crew(options.scheduler, gpu, check, cancel) as crew:
         if not crew.workers():
-            told.say(NO_WORKERS)
+            told.say(said.NO_WORKERS)
         yield crew
 
 

@@ -37,6 +37,7 @@ from napari_ssn.prediction.ranges import Ranges, count_ranges
 from napari_ssn.prediction.run import run
 from napari_ssn.prediction.shown import series_of
 from napari_ssn.prediction.source import Source
+from napari_ssn.text.cohort import BLIND, other_version
 from napari_ssn.text.pictures import png_of
 
 # Pixels of its side: enough to see what is outlined, and ten thousand of them are 100 MB.
@@ -93,9 +94,9 @@ class Outcome:
 def check_worker(folder: str, version: str) -> str:
     """Why a worker can do nothing for a cohort, one sentence; empty if it can."""
     if version != __version__:
-        return f"a worker has napari-ssn {__version__}, and this computer has {version}"
+        return other_version(__version__, version)
     if not Path(folder).is_dir():
-        return "a worker does not see the folder of the results: it has to be one that all share"
+        return BLIND
     return ""
 
 

@@ -36,6 +36,17 @@ def series_line(one: FoundSeries) -> str:
     return " · ".join(part for part in (number, one.modality, one.words, images) if part)
 
 
+def proof_of(server: Server, where: str = "in") -> str:
+    """``the token in NAPARI_SSN_TOKEN_CLINIC``: what proves to an archive who asks."""
+    what = {"none": "", "password": "user:password"}.get(server.login, "the token")
+    return f"{what} {where} {server.usual_variable}" if what else "no login"
+
+
+def set_variable(server: Server) -> str:
+    """``Set the token in the variable NAPARI_SSN_TOKEN_CLINIC.``"""
+    return f"Set {proof_of(server, 'in the variable')}."
+
+
 def secret_line(server: Server) -> str:
     """Where what proves who asks is put before an archive is asked."""
     what = "user:password" if server.login == "password" else "The token"
@@ -65,6 +76,17 @@ def sent_line(name: str, sent: Sequence[Sent]) -> str:
     return f"{_kinds(there)} {_are(there)} in {name}. {words}" if there else words
 
 
+def fetched(count: int) -> str:
+    """``Fetched 133 images.``"""
+    return f"Fetched {plural(count, 'image')}."
+
+
+def file_line(number: int, one: Sent) -> str:
+    """``File 2 (SR) stored.``, or why it was not."""
+    kind, reason = one.kind and f" ({one.kind})", one.reason and f": {one.reason}"
+    return f"File {number}{kind} {one.outcome.value}{reason or '.'}"
+
+
 def _before(sent: Sequence[Sent]) -> str:
     """What is said where everything was there before."""
     if any(one.outcome.value != "already there" for one in sent):
@@ -83,7 +105,7 @@ def _kinds(sent: Sequence[Sent]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _are(sent: Sequence[Sent]) -> str:
+def _are(sent: Sequence[object]) -> str:
     return "is" if len(sent) == 1 else "are"
 
 
@@ -92,9 +114,9 @@ def more_than(count: int) -> str:
     return f"There are more than {count}: name a date or a number."
 
 
-def not_in_archive(count: int, files: str) -> str:
+def not_in_archive(count: int) -> str:
     """``2 files are not in the archive, as far as is known: …``, of files that were sent."""
     return (
-        f"{count} {files} not in the archive, as far as is known: send them again, what is "
-        "there stays."
+        f"{plural(count, 'file')} {_are(range(count))} not in the archive, as far as is known: "
+        "send them again, what is there stays."
     )

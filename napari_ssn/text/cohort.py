@@ -9,6 +9,15 @@ from napari_ssn.documents.cohort import Found, Measured, State
 from napari_ssn.text.sizes import between, capital, plural
 
 NO_WORKERS = "The scheduler has no workers yet: they are waited for."
+NO_DASK = 'A cohort is worked on by dask, which is not installed: pip install "napari-ssn[cohort]".'
+NO_PARQUET = (
+    "A table in Parquet is written by pyarrow, which is not installed: pip install "
+    '"napari-ssn[parquet]".'
+)
+CALLED_BY_FILES = "They call scans by their files, whose names may hold names."
+# UIDs name nobody who cannot ask the archive.
+CALLED_BY_SERIES = "They call scans by day and UID of their series."
+BLIND = "a worker does not see the folder of the results: it has to be one that all share"
 STOPPED = "Stopped. What is done is kept: the same command goes on."
 
 #: What became of a scan, in words.
@@ -98,6 +107,26 @@ def died_of_it(deaths: int) -> str:
 def unforeseen(kind: str) -> str:
     """``It came to an error that nobody had foreseen (KeyError).``"""
     return f"It came to an error that nobody had foreseen ({kind})."
+
+
+def other_version(there: str, here: str) -> str:
+    """``a worker has napari-ssn 1.0, and this computer has 1.1``."""
+    return f"a worker has napari-ssn {there}, and this computer has {here}"
+
+
+def not_running(kind: str) -> str:
+    """``a worker has no napari-ssn that runs (ImportError)``."""
+    return f"a worker has no napari-ssn that runs ({kind})"
+
+
+def left_aside(why: str) -> str:
+    """``Left aside: a worker has …``, of a worker."""
+    return f"Left aside: {why}."
+
+
+def watched_at(address: str) -> str:
+    """``What the workers do: http://…``, the address of dask's own page."""
+    return f"What the workers do: {address}"
 
 
 def not_asked_for(count: int) -> str:

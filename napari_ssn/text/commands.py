@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 OF_ARCHIVES = "Find, fetch and send in an archive (PACS) by DICOMweb."
 DEPTH_NOT_USED = "The depth is not used: it is for 2D models around a point."
 NO_NEED_TO_INSIST = "There was no need to insist."
@@ -20,7 +22,7 @@ def first_image_alone(channel: str) -> str:
 
 def wrote(what: str) -> str:
     """``Wrote 17 label maps, and volumes.csv.``"""
-    return f"Wrote {what}, and volumes.csv."
+    return f"Wrote {what}."
 
 
 def card_changed(name: str) -> str:
@@ -31,3 +33,23 @@ def card_changed(name: str) -> str:
 def cases_took(count: int, seconds: float) -> str:
     """``120 cases in 35 s.``"""
     return f"{count:,} cases in {seconds:.0f} s."
+
+
+def channels_line(channels: Iterable[str], images: Iterable[str]) -> str:
+    """``Channels: T1 = first.nii.gz, T2 = second.nii.gz.``"""
+    return f"Channels: {', '.join(f'{a} = {b}' for a, b in zip(channels, images, strict=True))}."
+
+
+def of_nifti(caution: str) -> str:
+    """``NIfTI: 3D Slicer … cannot open it.``"""
+    return f"NIfTI: {caution}."
+
+
+def own_models(folder: str) -> str:
+    """``Models of your own go into /home/…``"""
+    return f"Models of your own go into {folder}"
+
+
+def departure_line(departure: float, limit: float) -> str:
+    """``largest departure from torch 1.2e-06 (limit 1e-04)``."""
+    return f"largest departure from torch {departure:.1e} (limit {limit:.0e})"

@@ -184,3 +184,8 @@ def clipped_line(low: float, high: float, share: float) -> str:
 def distances_line(width_mm: float) -> str:
     """``Label maps were taken as signed distances to their edges, up to 10 mm.``"""
     return f"Label maps were taken as signed distances to their edges, up to {width_mm:g} mm."
+
+
+def members_line(names: Sequence[str]) -> str:
+    """``Members: a, b.``; “fold 0, view 1 of 8” is one of them."""
+    return f"Members: {('; ' if any(',' in name for name in names) else ', ').join(names)}."

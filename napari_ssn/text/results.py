@@ -183,3 +183,24 @@ def unread_line(problem: str) -> str:
 def study_name() -> str:
     """Name that is proposed for the file of a study, by the hour: nobody is named."""
     return f"study_{datetime.now():%Y-%m-%d_%H%M}{STUDY_SUFFIX}"
+
+
+def maps_in_words(maps: int, files: int, likely: int) -> str:
+    """``17 label maps in 2 formats with sidecars, and volumes.csv``.
+
+    Args:
+        maps: label maps.
+        files: that were written, sidecars aside.
+        likely: of which so many are the probability map.
+    """
+    ways, words = (files - likely) // maps, []
+    if ways:
+        formats = f" in {ways} formats" if ways > 1 else ""
+        sidecars = "its sidecar" if maps * ways == 1 else "sidecars"
+        words.append(f"{plural(maps, 'label map')}{formats} with {sidecars}")
+    if likely:
+        words.append(
+            "the probability map "
+            + ("with its sidecar" if likely == 1 else f"in {likely} formats with sidecars")
+        )
+    return f"{', '.join(words or ['no label map'])}, and volumes.csv"

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 FAILED_HERE = "This computer failed at it: its log has the reason."
 FAILED_THERE = "The server failed at this run: tell who runs it, its log has the reason."
 HOW_RUNS_ARE_CALLED = "A run is called by 32 letters and digits or more."
 TRYING_AGAIN = "The line to the server broke off: trying again."
 HOW_IT_ENDS = "Ctrl+C ends it."
+STOPPED = "Stopped."
+
+
+def serving(names: Iterable[str], address: str) -> str:
+    """``Serving nodule-3d at https://localhost:8797``."""
+    return f"Serving {', '.join(names)} at {address}"
 
 
 def other_version(there: str, here: str) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+READING = "Reading and checking the data …"
 STOPPED = "Stopped: the same command goes on from the last checkpoint."
 ANOTHER_TRAINING = (
     "Another training writes into that folder: wait for it, or choose another folder."
 )
 LIMITS_UNSAID = "Its author has not said where it fails."
+#: Where the data says nothing.
+UNSTATED = "not stated by the data"
+NOT_IN_TABLE = "without a row in the table of nodules"
+APART = "of slices that do not follow each other"
 START_NOT_USED = "The folder holds a run that has begun: --start was not used."
 
 
@@ -15,9 +22,71 @@ def images_there(learn: int, watch: int) -> str:
     return f"{learn:,} images to learn from, {watch:,} to watch."
 
 
+def step_line(step: int, values: Mapping[str, float]) -> str:
+    """``step 100: GED² 0.2345, diversity 0.456, Dice lesion 0.789 on the cases to watch``."""
+    figures = "GED² {ged2_v_16:.4f}, diversity {diversity:.3f}".format(**values)
+    for name, value in values.items():
+        if name.startswith("dice/"):
+            figures += f", Dice {name.removeprefix('dice/')} {value:.3f}"
+    return f"step {step}: {figures} on the cases to watch"
+
+
 def model_is_there(name: str) -> str:
     """``The model X is in the folder that you named with --out.``"""
     return f"The model {name} is in the folder that you named with --out."
+
+
+def starting_from(tensors: int, model: str) -> str:
+    """``Starting from 120 tensors of Lung nodule.``"""
+    return f"Starting from {tensors} tensors of {model}."
+
+
+def starting_from_others(name: str, kind: str, same: bool, notes: Sequence[str]) -> str:
+    """What is said of a network of others to start from, whose labels may be the same."""
+    mean = "its outline is the first mean"
+    if not same:
+        mean = "its labels are others, so the mean is learnt anew"
+    return " ".join([f"Starting from {name} ({kind}): {mean}.", *notes])
+
+
+def going_on(step: int) -> str:
+    """``Going on from step 100.``"""
+    return f"Going on from step {step}."
+
+
+def both_named(count: int, one: str) -> str:
+    """That cases are among those to learn from and among those to watch."""
+    return f"{count:,} names are both among what to learn from and what to watch, such as {one}."
+
+
+def purpose_of(labels: Sequence[str]) -> str:
+    """What a model is for whose author has not said it."""
+    return f"Outlines of {', '.join(labels)}, as in the data it was trained on"
+
+
+def own_images(count: int) -> str:
+    """``80 images of its author's own``; not by the name of their folder."""
+    return f"{count} images of its author's own"
+
+
+def other_images(count: int, recipe: str) -> str:
+    """``1,200 images, others than the recipe of nodule-3d 1.0 was written for``."""
+    return f"{count:,} images, others than the recipe of {recipe} was written for"
+
+
+def from_weights(whose: str, checksum: str) -> str:
+    """What is added to a card's data where a model went on from a network of others."""
+    return f", from weights of {whose} whose sha256 is {checksum}"
+
+
+def from_model(whose: str, data: str) -> str:
+    """The same of a model, with what that was trained on."""
+    return f", from weights of {whose} ({data})"
+
+
+def both_of(own: str, theirs: str) -> str:
+    """What is said of the data and of the weights that came before."""
+    return own if theirs in ("", own) else f"{own}; of the weights before: {theirs}"
 
 
 def nothing_left(done: str) -> str:

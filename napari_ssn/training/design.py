@@ -11,9 +11,8 @@ from napari_ssn.documents.card import Architecture, ModelCard, Training, card_of
 from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.others.start import Start
-from napari_ssn.text.training import LIMITS_UNSAID, limits_of
+from napari_ssn.text import training as said
 from napari_ssn.training.cases import Cases
-from napari_ssn.training.lineage import UNSTATED, from_weights
 from napari_ssn.training.recipe import Recipe
 from napari_ssn.training.slices import SliceSet
 from napari_ssn.training.views import Views
@@ -64,15 +63,15 @@ def design(cases: Cases, name: str, start: Start | None = None) -> tuple[Recipe,
     ways = {cases.orientation(i) for i in range(len(cases))}
     middle = np.median(spacings, axis=0)
     alike = bool((np.abs(spacings / middle - 1) <= SAME_SIZE).all())
-    licence = cases.licence or UNSTATED
+    licence = cases.licence or said.UNSTATED
     card = card_of_others(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "model",
         title=name,
         version="0.1.0",
-        purpose=f"Outlines of {', '.join(cases.labels[1:])}, as in the data it was trained on",
+        purpose=said.purpose_of(cases.labels[1:]),
         limits=[
-            LIMITS_UNSAID,
-            *([] if start is None else [limits_of(start.kind)]),
+            said.LIMITS_UNSAID,
+            *([] if start is None else [said.limits_of(start.kind)]),
         ],
         licence=licence,
         architecture=_architecture(dims, centred) if start is None else start.architecture,
@@ -91,10 +90,10 @@ def design(cases: Cases, name: str, start: Start | None = None) -> tuple[Recipe,
         centred=centred,
         training=Training(
             # Not by the name of their folder, which would end up in reports.
-            data=f"{len(cases)} images of its author's own"
-            + ("" if start is None else from_weights(start)),
+            data=said.own_images(len(cases))
+            + ("" if start is None else said.from_weights(start.kind, start.sums[0])),
             licence=licence,
-            attribution=UNSTATED,
+            attribution=said.UNSTATED,
         ),
         weights_sha256="0" * 64,
     )

@@ -16,7 +16,7 @@ from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.models import load_model, make_folder
 from napari_ssn.network.others.start import Start
-from napari_ssn.text.training import START_NOT_USED, nothing_left
+from napari_ssn.text import training as said
 from napari_ssn.training.cases import Cases, check_alike
 from napari_ssn.training.lesions import LesionSet, lesions_of
 from napari_ssn.training.likeness import FEWEST, learn_likeness
@@ -98,7 +98,7 @@ def fit(
     if resumed and trainer.first:
         say(_going_on(trainer))
         if start is not None:
-            say(START_NOT_USED)
+            say(said.START_NOT_USED)
     elif not resumed and start is not None:
         begun = _begin(trainer, start)
         if trainer.first:
@@ -143,25 +143,23 @@ def _begin(trainer: Trainer, start: str | Start) -> str:
     """Put what a new run starts from in its place; a sentence that says what."""
     if isinstance(start, str):
         model = load_model(start, "cpu")
-        return f"Starting from {trainer.start_from(model)} tensors of {model.card.title}."
+        return said.starting_from(trainer.start_from(model), model.card.title)
     labels = [one.name for one in trainer.card.labels]
     tensors = start.state(trainer.recipe.architecture, labels)
     for module in (trainer.network.module, trainer.average):
         module.load_state_dict(tensors, strict=False)
-    mean = "its outline is the first mean"
-    if tuple(labels) != start.labels:
-        mean = "its labels are others, so the mean is learnt anew"
-    return " ".join([f"Starting from {start.name} ({start.kind}): {mean}.", *start.notes])
+    same = tuple(labels) == start.labels
+    return said.starting_from_others(start.name, start.kind, same, start.notes)
 
 
 def _going_on(trainer: Trainer) -> str:
     """What is said of a run that had begun before."""
     if trainer.share < 1:
-        return f"Going on from step {trainer.step}."
+        return said.going_on(trainer.step)
     done = f"{trainer.step} steps were done"
     if trainer.plan is not None:
         done = f"{trainer.spent_s / 60:.3g} minutes were spent"
-    return nothing_left(done)
+    return said.nothing_left(done)
 
 
 def _views(

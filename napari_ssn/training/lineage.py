@@ -10,15 +10,7 @@ from __future__ import annotations
 from napari_ssn.documents.card import ModelCard, Training, read_card
 from napari_ssn.network.others.start import Start
 from napari_ssn.network.places import find_model
-from napari_ssn.text.training import limits_of
-
-#: Where the data says nothing.
-UNSTATED = "not stated by the data"
-
-
-def from_weights(start: Start) -> str:
-    """What a card says of the network of others that a model went on from."""
-    return f", from weights of {start.kind} whose sha256 is {start.sums[0]}"
+from napari_ssn.text import training as words
 
 
 def of_other_data(card: ModelCard, data: ModelCard, count: int) -> ModelCard:
@@ -31,7 +23,7 @@ def of_other_data(card: ModelCard, data: ModelCard, count: int) -> ModelCard:
         data: what the data itself says, see `design.design`.
         count: of its images.
     """
-    said = f"{count:,} images, others than the recipe of {card.name} {card.version} was written for"
+    said = words.other_images(count, f"{card.name} {card.version}")
     training = Training(
         data=said, licence=data.training.licence, attribution=data.training.attribution
     )
@@ -54,12 +46,12 @@ def gone_on_from(card: ModelCard, start: str | Start | None) -> ModelCard:
     if start is None:
         return card
     if isinstance(start, Start):
-        return _told(card, from_weights(start), start.kind, "", "")
+        return _told(card, words.from_weights(start.kind, start.sums[0]), start.kind, "", "")
     theirs = read_card(find_model(start))
     whose, made = f"{theirs.name} {theirs.version}", theirs.training
-    if made.attribution != UNSTATED and made.attribution in card.training.attribution:
+    if made.attribution != words.UNSTATED and made.attribution in card.training.attribution:
         return card
-    whence = f", from weights of {whose} ({made.data})"
+    whence = words.from_model(whose, made.data)
     return _told(card, whence, whose, theirs.licence, made.attribution)
 
 
@@ -70,19 +62,14 @@ def _told(card: ModelCard, whence: str, whose: str, licence: str, attribution: s
         return card
     added = {
         "data": training.data + whence,
-        "licence": _both(training.licence, licence),
-        "attribution": _both(training.attribution, attribution),
+        "licence": words.both_of(training.licence, licence),
+        "attribution": words.both_of(training.attribution, attribution),
     }
-    limits = list(dict.fromkeys([*card.limits, limits_of(whose)]))
+    limits = list(dict.fromkeys([*card.limits, words.limits_of(whose)]))
     return card.model_copy(
         update={
             "training": training.model_copy(update=added),
-            "licence": _both(card.licence, licence),
+            "licence": words.both_of(card.licence, licence),
             "limits": limits,
         }
     )
-
-
-def _both(own: str, theirs: str) -> str:
-    """What is said of the data and of the weights that came before."""
-    return own if theirs in ("", own) else f"{own}; of the weights before: {theirs}"

@@ -21,6 +21,7 @@ from napari_ssn.errors import DataError
 from napari_ssn.geometry.arrays import Floats, Ints, Labels, Singles
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.intensity import AIR_HU
+from napari_ssn.text.training import APART, NOT_IN_TABLE
 from napari_ssn.training.cases import Case
 from napari_ssn.training.lesions import LesionSet, middle_of
 from napari_ssn.training.slices import SliceSet, load_slices, unpack
@@ -200,9 +201,9 @@ def _stack(
     name = f"{patient:04d}_{nodule}"
     numbers = [number for number, _ in rows]
     if about is None:
-        return "without a row in the table of nodules"
+        return NOT_IN_TABLE
     if about.get("consecutive") == "0" or numbers != list(range(numbers[0], numbers[-1] + 1)):
-        return "of slices that do not follow each other"
+        return APART
     pixel, between = (_value(about, c, name) for c in ("pixel_spacing_mm", "slice_spacing_mm"))
     if not (pixel > 0 and between > 0):
         return "of unknown voxel size"

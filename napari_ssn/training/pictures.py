@@ -15,15 +15,7 @@ from napari_ssn.documents.card import Label
 from napari_ssn.geometry.arrays import Ints, Labels, Singles
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, make_folder, replace_file
-from napari_ssn.text.pictures import (
-    Line,
-    drawn,
-    fitting,
-    grey_canvas,
-    label_lines,
-    png_of,
-    view_around,
-)
+from napari_ssn.text import pictures
 from napari_ssn.training.cases import Case, Cases
 
 # Pixels: of a panel's side, between and around panels, and under them for their captions.
@@ -71,7 +63,7 @@ def worst_cases(
     for place, index in enumerate(worst[:count].tolist(), start=1):
         scene = _scene(model, cases[index], cases.spacing_mm(index))
         path = folder / f"worst-{place}.png"
-        replace_file(path, png_of(np.asarray(_picture(scene, model.card.labels[1:]))))
+        replace_file(path, pictures.png_of(np.asarray(_picture(scene, model.card.labels[1:]))))
         paths.append(path)
     return paths
 
@@ -101,7 +93,7 @@ class _Scene:
     @property
     def pixels(self) -> tuple[int, int]:
         """Height and width in the picture, the longer of them a panel's side."""
-        return fitting(self.image.shape, self.spacing, PANEL)
+        return pictures.fitting(self.image.shape, self.spacing, PANEL)
 
 
 def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
@@ -132,7 +124,7 @@ def _scene(model: Model, case: Case, spacing_mm: tuple[float, ...]) -> _Scene:
     image = turn(image)
     raters, mean, hypotheses = (turn(maps) for maps in (raters, mean, hypotheses))
     marked = np.concatenate([raters, mean[None], hypotheses]).max(0) > 0
-    part = (..., *view_around(marked, (rows, columns), _LEAST, _MARGIN))
+    part = (..., *pictures.view_around(marked, (rows, columns), _LEAST, _MARGIN))
     return _Scene(
         image[part], raters[part], mean[part], hypotheses[part], (rows, columns), known, number
     )
@@ -187,23 +179,22 @@ def _upright(volume: Volume, plane: Sequence[int] = (0, 1)) -> _Turn:
     return _Turn(swap, tuple(axis - 2 for axis in range(2) if rising[axis]))
 
 
-def _rater_lines(raters: Labels, labels: Sequence[Label]) -> list[Line]:
+def _rater_lines(raters: Labels, labels: Sequence[Label]) -> list[pictures.Line]:
     """A colour per rater for a single label; otherwise a colour per label."""
     if len(labels) > 1:
-        return [line for rater in raters for line in label_lines(rater, labels, 1.5)]
+        return [line for rater in raters for line in pictures.label_lines(rater, labels, 1.5)]
     marked = [k for k, rater in enumerate(raters) if rater.any()]
     # Side by side, so that raters who drew the same are all seen.
     beside = np.arange(len(marked)) - (len(marked) - 1) / 2
     return [
-        Line(raters[k] == 1, _RATERS[k % len(_RATERS)], 1.5, 1.25 * float(offset))
+        pictures.Line(raters[k] == 1, _RATERS[k % len(_RATERS)], 1.5, 1.25 * float(offset))
         for k, offset in zip(marked, beside, strict=True)
     ]
 
 
-def _hypothesis_lines(scene: _Scene, labels: Sequence[Label]) -> list[Line]:
-    return [
-        line for one in scene.hypotheses for line in label_lines(one, labels, 1.0, opacity=0.65)
-    ]
+def _hypothesis_lines(scene: _Scene, labels: Sequence[Label]) -> list[pictures.Line]:
+    lines = (pictures.label_lines(one, labels, 1.0, opacity=0.65) for one in scene.hypotheses)
+    return [line for each in lines for line in each]
 
 
 def _picture(scene: _Scene, labels: Sequence[Label]) -> Image.Image:
@@ -212,9 +203,9 @@ def _picture(scene: _Scene, labels: Sequence[Label]) -> Image.Image:
     paper = Image.new("RGB", (width, PANEL + GAP + CAPTION), _PAPER)
     pen = ImageDraw.Draw(paper)
     font = ImageFont.load_default(_FONT)
-    grey = grey_canvas(scene.image, scene.pixels)
-    thin, solid = _hypothesis_lines(scene, labels), label_lines(scene.mean, labels, 2.5)
-    panels: tuple[tuple[list[list[Line]], str], ...] = (
+    grey = pictures.grey_canvas(scene.image, scene.pixels)
+    thin, solid = _hypothesis_lines(scene, labels), pictures.label_lines(scene.mean, labels, 2.5)
+    panels: tuple[tuple[list[list[pictures.Line]], str], ...] = (
         ([], _image_caption(scene)),
         ([_rater_lines(scene.raters, labels)], _rater_caption(scene)),
         ([thin, solid], _model_caption(scene)),
@@ -222,7 +213,7 @@ def _picture(scene: _Scene, labels: Sequence[Label]) -> Image.Image:
     for place, (layers, caption) in enumerate(panels):
         left, top = GAP + place * (PANEL + GAP), GAP
         paper.paste(_BEHIND, (left, top, left + PANEL, top + PANEL))
-        panel = Image.fromarray(drawn(grey, layers))
+        panel = Image.fromarray(pictures.drawn(grey, layers))
         paper.paste(panel, (left + (PANEL - panel.width) // 2, top + (PANEL - panel.height) // 2))
         pen.text((left, top + PANEL + CAPTION // 2), caption, _INK, font, anchor="lm")
     return paper

@@ -11,7 +11,7 @@ from napari_ssn.errors import DataError
 from napari_ssn.network.frame import SAME_SIZE
 from napari_ssn.network.others.kinds import is_model
 from napari_ssn.network.others.start import Start, read_start
-from napari_ssn.text.training import sizes_differ, start_of_other_size
+from napari_ssn.text.training import both_named, sizes_differ, start_of_other_size
 from napari_ssn.training.cases import Cases, Subset, hold_out
 from napari_ssn.training.lesions import lesions_of
 from napari_ssn.training.nnunet import is_nnunet, load_nnunet, splits
@@ -61,10 +61,7 @@ def cautions(
     """What may be wrong with the data, and need not be."""
     found = []
     if both := set(learn.names) & set(watch.names):
-        found.append(
-            f"{len(both):,} names are both among what to learn from and what to watch, "
-            f"such as {min(both)}."
-        )
+        found.append(both_named(len(both), min(both)))
     sizes = np.array([learn.spacing_mm(i) for i in range(len(learn))])
     sizes = sizes[np.isfinite(sizes).all(1)]
     # A model around a point learns from whatever size comes.

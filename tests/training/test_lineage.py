@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from napari_ssn.cli.app import app
 from napari_ssn.documents.card import ModelCard, read_card
 from napari_ssn.network.places import find_model
+from napari_ssn.text.training import UNSTATED
 from napari_ssn.training.cases import Cases
-from napari_ssn.training.lineage import UNSTATED, gone_on_from
+from napari_ssn.training.lineage import gone_on_from
 from napari_ssn.training.recipes import find_recipe, read_recipe
 from napari_ssn.training.slices import SliceSet, load_slices
 from tests.support.sets import nnunet_folder, slice_files, write
