@@ -25,13 +25,12 @@ if TYPE_CHECKING:
     from napari_ssn.core.given.residual import Residual
     from napari_ssn.core.given.suggestion import suggest_click
     from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
-    from napari_ssn.core.measures import volume_distribution
+    from napari_ssn.core.measures import diameters, volume_distribution
     from napari_ssn.core.summaries.agreement import agreement
     from napari_ssn.core.summaries.boxplot import boxplot
     from napari_ssn.core.summaries.contours import contours
     from napari_ssn.core.summaries.representatives import representatives
     from napari_ssn.errors import SSNError
-    from napari_ssn.geometry.diameters import diameters
     from napari_ssn.geometry.volume import Volume
     from napari_ssn.io import read, write
     from napari_ssn.network.models import load_model
@@ -95,7 +94,7 @@ _HOME = {
     "change": "napari_ssn.core.change",
     "condition": "napari_ssn.core.given.conditioning",
     "contours": "napari_ssn.core.summaries.contours",
-    "diameters": "napari_ssn.geometry.diameters",
+    "diameters": "napari_ssn.core.measures",
     "distant_model": "napari_ssn.remote.named",
     "ensemble": "napari_ssn.core.ensemble",
     "fit_drawing": "napari_ssn.core.given.drawing",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
@@ -16,9 +15,6 @@ from napari_ssn.geometry.arrays import Floats, Labels, Mask
 from napari_ssn.geometry.boxes import boxes_of
 from napari_ssn.geometry.cutoff import Edge
 from napari_ssn.geometry.orientation import closest_axes, direction_cosines
-
-if TYPE_CHECKING:
-    from napari_ssn.core.hypotheses import Hypothesis
 
 # Voxel sizes nearer than this are one size, and lengths nearer than this one length.
 _SAME_SIZE, _SAME_LENGTH = 1e-3, 1e-9
@@ -53,38 +49,6 @@ class Diameter:
     def mean(self) -> float:
         """Mean of the two, which the Fleischner Society's recommendations go by for nodules."""
         return (self.longest + self.perpendicular) / 2
-
-
-def diameters(hypothesis: Hypothesis) -> Floats:
-    """Longest in-plane diameter of each label and the longest perpendicular to it, (C, 2) mm.
-
-    ``max ‖A (p − q)‖`` over points p, q of the outline of one connected part in one slice, A the
-    affine; then over p, q of the same part's convex hull with p − q at a right angle to the first.
-    The outline runs halfway between a voxel of the label and its neighbour outside, so that one
-    voxel is as wide as it is: between centres it would measure 0 mm, and a disc be too short;
-    between corners a disc is a voxel too long. Slices are those of `slice_axis`; parts touch at a
-    corner. Of equally long ones that with the longer perpendicular counts.
-
-    Returns:
-        Row by label; 0 mm where a label is nowhere, NaN for the background, which has none.
-
-    Source: RECIST 1.1 (Eisenhauer et al., European Journal of Cancer 2009), which measures the
-    longest diameter in the plane of the slices and the short axis across it.
-
-    Examples:
-        >>> import numpy as np
-        >>> import napari_ssn as ssn
-        >>> bar = np.zeros((4, 5), np.uint8)
-        >>> bar[1, 1:4] = 1
-        >>> hypothesis = ssn.Hypothesis(bar, np.diag([1.0, 2.0, 1.0, 1.0]), z=None)
-        >>> ssn.diameters(hypothesis)[1]  # three voxels of 2 mm, and one of 1 mm
-        array([6., 1.])
-    """
-    space, affine = hypothesis.label_map.shape, hypothesis.affine
-    across = slice_axis(space, affine)
-    found = find_diameters(hypothesis.label_map, affine, hypothesis.classes, across)
-    rows = [(one.longest, one.perpendicular) for one in found]
-    return np.array([(np.nan, np.nan), *rows], dtype=np.float64)
 
 
 def slice_axis(space: Sequence[int], affine: Floats) -> int | None:

@@ -40,6 +40,11 @@ class Question:
     voxels: float = 0.0
     index: tuple[int, ...] = ()
 
+    @property
+    def asked(self) -> tuple[Asked, float, tuple[int, ...]]:
+        """What is asked, without the label: see `text.asking.question_line`."""
+        return self.kind, self.voxels, self.index
+
 
 Points = tuple[Point, ...]
 Conditions = tuple[Question, ...]

@@ -116,7 +116,8 @@ def _given(prediction: Prediction, choice: Choice) -> list[str]:
         for label, at in named.items()
     ]
     measure = prediction.measure
-    return said + [question_line(measure, prediction.labels[one.label], one) for one in choice.only]
+    labels = prediction.labels
+    return said + [question_line(measure, labels[one.label], *one.asked) for one in choice.only]
 
 
 def _outlined(prediction: Prediction, label_map: Labels) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari_ssn.text.sizes import capital, plural
@@ -15,24 +16,26 @@ SO_ALREADY = "All hypotheses that are left are so already."
 ASK_AGAIN = "Conditions were about the hypotheses before this point: ask again."
 
 if TYPE_CHECKING:
-    from napari_ssn.prediction.choice import Question
     from napari_ssn.text.sizes import Measure
 
 _SIGNS = {"at least": "≥", "at most": "≤"}
 
 
-def question_line(measure: Measure, label: str, question: Question) -> str:
+def question_line(
+    measure: Measure, label: str, kind: str, voxels: float, index: Sequence[int]
+) -> str:
     """``Nodule ≥ 1.42 mL``, ``Nodule ≤ 172 mm²`` or ``Nodule reaches voxel 12, 40, 7``.
 
     Args:
         measure: how voxels are said.
         label: name of the label that it is about.
-        question: what is asked.
+        kind: whether it is ``at least`` or ``at most`` so many ``voxels``, or ``reaches`` a voxel.
+        voxels, index: of that.
     """
     name = capital(label)
-    if question.kind == "reaches":
-        return f"{name} reaches voxel {', '.join(map(str, question.index))}"
-    return f"{name} {_SIGNS[question.kind]} {measure.amount_here(question.voxels)}"
+    if kind == "reaches":
+        return f"{name} reaches voxel {', '.join(map(str, index))}"
+    return f"{name} {_SIGNS[kind]} {measure.amount_here(voxels)}"
 
 
 def chance(probability: float, error: float) -> str:

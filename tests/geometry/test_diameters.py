@@ -11,7 +11,8 @@ from scipy.spatial import ConvexHull
 
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.geometry.diameters import Diameter, diameters, find_diameters, slice_axis
+from napari_ssn.core.measures import diameters
+from napari_ssn.geometry.diameters import Diameter, find_diameters, slice_axis
 from tests.support.helpers import oblique_affine
 
 PLAIN = np.eye(4)

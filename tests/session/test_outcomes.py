@@ -310,10 +310,11 @@ def test_a_sidecar_knows_the_conditions(tmp_path: Path) -> None:
 
 def test_words() -> None:
     measure = Measure("volume", 2.0, False)
-    assert question_line(measure, "nodule", Question("at least", 1, 710)) == "Nodule ≥ 1.42 mL"
-    assert question_line(measure, "nodule", Question("at most", 1, 710)) == "Nodule ≤ 1.42 mL"
-    reached = Question("reaches", 1, index=(1, 2, 3))
-    assert question_line(measure, "nodule", reached) == "Nodule reaches voxel 1, 2, 3"
+    assert question_line(measure, "nodule", "at least", 710, ()) == "Nodule ≥ 1.42 mL"
+    assert question_line(measure, "nodule", "at most", 710, ()) == "Nodule ≤ 1.42 mL"
+    assert (
+        question_line(measure, "nodule", "reaches", 0, (1, 2, 3)) == "Nodule reaches voxel 1, 2, 3"
+    )
     assert chance(0.231, 0.021) == "23 ± 2 %"
     assert chance(0.0412, 0.0031) == "4.1 ± 0.3 %"
     assert chance(3.14e-5, 4e-6) == "0.0031 ± 0.0004 %"

@@ -376,7 +376,7 @@ def test_whatever_is_said_of_one_slice_says_so() -> None:
             drawing.unexplained_line(measure, 9, 0, 0),
             drawing.unexplained_line(measure, 0, 9, 0),
             drawing.unexplained_line(measure, 0, 0, 9),
-            question_line(measure, "nodule", question),
+            question_line(measure, "nodule", *question.asked),
             histogram_tip(measure, 1, 90, 100),
             effect_tip(effect("size"), measure, 1e-3, ("background", "nodule"), "mm"),
             card_lines(measure, 0.3, 0.0, [0, 90])[1],

@@ -46,6 +46,24 @@ def test_no_circle_of_files() -> None:
         pytest.fail(" → ".join(error.args[1]))
 
 
+def test_no_room_names_a_type_of_one_above_it(trees: Trees) -> None:
+    """import-linter does not look at what only a checker of types imports."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = told["tool"]["importlinter"]["contracts"][0]["layers"]
+    height = {name: -at for at, one in enumerate(layers) for name in re.findall(r"\w+", one)}
+    upward = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}: {node.module}"
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and (parts := (node.module or "").split("."))[0] == "napari_ssn"
+        and len(parts) > 1
+        and (room := path.relative_to(PACKAGE).parts[0].removesuffix(".py")) in height
+        and height[parts[1]] > height[room]
+    ]
+    assert not upward
+
+
 def test_few_imports_inside_functions(trees: Trees) -> None:
     found = {
         f"{path.relative_to(PACKAGE)}:{inner.lineno}"

@@ -164,7 +164,7 @@ class OutcomePanel(Block):
         told = ""
         if answer is not None:
             name = result.labels[answer.question.label]
-            asked = question_line(result.measure, name, answer.question)
+            asked = question_line(result.measure, name, *answer.question.asked)
             tip = answer_tip(answer.rare, answer.usable, answer.effective, answer.reliable)
             told = f"{asked}. {tip}"
         self.answer.setToolTip(told)
@@ -184,9 +184,9 @@ class OutcomePanel(Block):
         for question, shown in self._rows:
             name = result.labels[question.label]
             measure, here = result.measure, question not in broken
-            words = f"Only: {question_line(measure, cut(name, _LONG), question)}"
+            words = f"Only: {question_line(measure, cut(name, _LONG), *question.asked)}"
             shown.words.setText(words if here else f"{words} · not here")
-            whole = f"Only: {question_line(measure, name, question)}"
+            whole = f"Only: {question_line(measure, name, *question.asked)}"
             shown.words.setToolTip(f"{whole}. {condition_tip(effective, not here)}")
             set_role(shown.words, "warn" if question in broken else "")
 
