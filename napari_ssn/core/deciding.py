@@ -20,8 +20,7 @@ def decode(logits: Tensor) -> Labels:
         for label in range(1, logits.shape[0]):
             _win(winner, logits[label] > best, label)
             torch.maximum(best, logits[label], out=best)
-    out: Labels = winner.cpu().numpy()
-    return out
+    return winner.cpu().numpy()
 
 
 def decode_many(mean: Tensor, factor: Tensor, z: Tensor, noise: Tensor | None = None) -> Tensor:

@@ -43,5 +43,4 @@ def draw_present(n: int, presence: float, seed: int) -> Flags:
     """
     if n < 0:
         raise ValueError(f"n: expected at least 0, got {n}")
-    found: Flags = np.random.default_rng([seed, _STREAM]).random(n) < presence
-    return found
+    return np.random.default_rng([seed, _STREAM]).random(n) < presence

@@ -76,8 +76,7 @@ def taken(values: Tensor, voxels: Ints) -> Floats:
         # In numpy: torch wakes all its threads for the few voxels of a click.
         return values.numpy().take(voxels, axis=-1).astype(np.float64)
     there = torch.from_numpy(voxels).to(values.device)
-    found: Floats = values[..., there].double().cpu().numpy()
-    return found
+    return values[..., there].double().cpu().numpy()
 
 
 def forward(where: Sequence[slice | int], space: Sequence[int]) -> tuple[Where, list[int]]:

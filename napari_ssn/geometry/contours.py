@@ -124,8 +124,7 @@ def between(one: Floats, other: Floats) -> Points:
     rows, columns = np.divmod(np.flatnonzero(steps), steps.shape[1])
     top, left, right = rows[::2], columns[::2], columns[1::2]
     around = np.array([[top, left], [top, right], [top + 1, right], [top + 1, left]])
-    found: Points = np.moveaxis(around, 2, 0) / fine + corner
-    return found
+    return np.moveaxis(around, 2, 0) / fine + corner
 
 
 def _differ(one: Floats, other: Floats, parts: int) -> Mask:

@@ -199,8 +199,7 @@ class Display:
         ideal = np.zeros((3, 3))
         for column, (axis, sign) in enumerate(self._directions()):
             ideal[axis, column] = sign
-        tilt: Floats = direction_cosines(shown) @ ideal.T
-        return tilt
+        return direction_cosines(shown) @ ideal.T
 
 
 def plain_display(

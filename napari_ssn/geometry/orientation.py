@@ -136,8 +136,7 @@ class Reorientation:
         for shown, (axis, back) in enumerate(zip(self.order, self.flip, strict=True)):
             matrix[axis, shown] = -1.0 if back else 1.0
             matrix[axis, 3] = shape[axis] - 1 if back else 0.0
-        product: Floats = np.asarray(affine, dtype=np.float64) @ matrix
-        return product
+        return np.asarray(affine, dtype=np.float64) @ matrix
 
     def index_to_source(self, index: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
         """Source index of a shown voxel."""

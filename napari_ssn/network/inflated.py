@@ -65,8 +65,7 @@ class AlongSlices(nn.Module):
         seen = functional.leaky_relu(rows, _LEAK)
         kernel = _kernel(self.weight, x.dtype)
         rows = rows + functional.conv2d(seen, kernel, self.bias, padding=_PADDING)
-        found: Tensor = rows.transpose(1, 2).reshape(x.shape)
-        return found
+        return rows.transpose(1, 2).reshape(x.shape)
 
 
 class _Mixing(torch.autograd.Function):

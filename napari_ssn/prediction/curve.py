@@ -75,8 +75,7 @@ class Curve:
 def stops(reach: float) -> Floats:
     """Every stop of a slider, −reach … reach."""
     half = round(reach / STEP)
-    grid: Floats = np.arange(-half, half + 1, dtype=np.float64) * STEP
-    return grid
+    return np.arange(-half, half + 1, dtype=np.float64) * STEP
 
 
 def stop_of(sigma: float, reach: float) -> int:

@@ -157,8 +157,7 @@ class Given:
             outcome, key = self.outcome(points, only), (tuple(sorted(points)), tuple(sorted(only)))
             return self._blocks(key, n, seed, outcome.draw)
         if not points:
-            drawn: Floats = draw_z(n, self.dist.rank, seed)
-            return drawn
+            return draw_z(n, self.dist.rank, seed)
         return self._blocks(tuple(sorted(points)), n, seed, self.posterior(points).draw)
 
     def _blocks(self, key: object, n: int, seed: int, make: Callable[[int, int], Floats]) -> Floats:

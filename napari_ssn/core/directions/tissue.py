@@ -83,8 +83,7 @@ def _glass(values: NDArray[np.floating], solid: Mask, spacing: Floats) -> Mask:
     """Ground glass that is none of the blurred border of something solid."""
     blur = np.maximum(spacing, _BLUR_MM)
     far = ndimage.distance_transform_edt(~solid, sampling=spacing / blur) > 1
-    glass: Mask = (values >= GLASS_HU) & ~solid & far
-    return glass
+    return (values >= GLASS_HU) & ~solid & far
 
 
 def _beyond(solid: Mask, taken: Mask, spacing: Floats) -> Tissue | None:

@@ -54,8 +54,7 @@ class HalfSpaces:
 
     def margins(self, u: Floats) -> Floats:
         """``offset + H u`` of one u or of many, (..., D) to (..., M)."""
-        found: Floats = u @ self.rows.T + self.offset
-        return found
+        return u @ self.rows.T + self.offset
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,8 +219,7 @@ def _gap(m: Floats, v: Floats, precision: Floats, shift: Floats, noise: Floats) 
     """How far an update of its site would move each margin, in standard deviations."""
     wanted = _site(m, v, precision, shift, noise)
     more, push = wanted[0] - precision, wanted[1] - shift
-    found: Floats = np.abs(push - m * more) * np.sqrt(v) + np.abs(more) * v
-    return found
+    return np.abs(push - m * more) * np.sqrt(v) + np.abs(more) * v
 
 
 def _site_constants(
@@ -234,8 +232,7 @@ def _site_constants(
     site = (
         shift * mean + 0.5 * shift * shift * variance - 0.5 * precision * mean * mean
     ) / growth - 0.5 * np.log(growth)
-    found: Floats = log_ndtr(mean / np.sqrt(variance + noise * noise)) - site
-    return found
+    return log_ndtr(mean / np.sqrt(variance + noise * noise)) - site
 
 
 def _moments(spaces: HalfSpaces, mean: Floats, cov: Floats) -> tuple[Floats, Floats]:

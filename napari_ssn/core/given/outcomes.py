@@ -126,8 +126,7 @@ class Outcome:
         if not len(self.z):
             raise ValueError("z: expected at least one draw in which the outcome comes true")
         generator = np.random.default_rng([seed, 6])
-        drawn: Floats = self.z[generator.choice(len(self.z), n, p=self.weight)]
-        return drawn
+        return self.z[generator.choice(len(self.z), n, p=self.weight)]
 
 
 def ask(

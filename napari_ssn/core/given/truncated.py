@@ -39,8 +39,7 @@ def draw(spaces: HalfSpaces, belief: Belief, n: int, seed: int) -> Floats:
     target = _Target(spaces, belief, lower)
 
     def fresh(count: int) -> Floats:
-        found: Floats = generator.standard_normal((count, len(lower))) @ lower.T
-        return found
+        return generator.standard_normal((count, len(lower))) @ lower.T
 
     pool = fresh(max(_POOL * n, _POOL_LEAST))
     weight = target(pool)
@@ -67,8 +66,7 @@ def draw(spaces: HalfSpaces, belief: Belief, n: int, seed: int) -> Floats:
             high[todo] = np.where(behind, high[todo], angle[todo])
             angle[todo] = generator.uniform(low[todo], high[todo])
         state = new
-    drawn: Floats = state + belief.mean
-    return drawn
+    return state + belief.mean
 
 
 class _Target:

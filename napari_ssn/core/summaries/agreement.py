@@ -68,8 +68,7 @@ class Agreement:
         return out
 
     def _alike(self, label: int | None) -> Mask:
-        alike: Mask = self.label_map > 0 if label is None else self.label_map == label
-        return alike
+        return self.label_map > 0 if label is None else self.label_map == label
 
 
 def agreement(
