@@ -114,12 +114,32 @@ class Decodable(ABC):
             between: called now and then; what it raises goes through.
         """
 
-    @abstractmethod
     def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> Labels:
-        """Draw n label maps, (n, *S) uint8; draw i is that of ``draw_z(n, rank, seed)[i]``.
+        """Draw n label maps, (n, *S) uint8.
 
-        With a presence below 1 those that ``present(n, seed)`` says False of are empty.
+        Draw i is ``label_map(draw_z(n, rank, seed)[i])``; with ``pixel_noise`` the term
+        ``√D ε`` is added to its logits. The same seed gives the same maps. With a presence below
+        1 those that ``present(n, seed)`` says False of are empty.
+
+        Examples:
+            >>> import numpy as np
+            >>> import napari_ssn as ssn
+            >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
+            >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
+            >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
+            >>> dist.sample(4, seed=6)[:, 0]  # the first row of voxels of each
+            array([[0, 1, 1, 1, 0],
+                   [0, 1, 1, 1, 0],
+                   [0, 0, 0, 0, 0],
+                   [0, 1, 1, 0, 0]], dtype=uint8)
         """
+        draws = latent.draw_z(n, self.rank, seed)
+        maps = self.noisy_maps(draws, seed) if pixel_noise else self.label_maps(draws)
+        return self.emptied(maps, seed)
+
+    @abstractmethod
+    def noisy_maps(self, draws: Floats, seed: int) -> Labels:
+        """Label maps of (n, R) z with ``√D ε`` added to their logits, (n, *S)."""
 
     @abstractmethod
     def changeable(self, radius: float) -> torch.Tensor:

@@ -185,29 +185,9 @@ class LogitDistribution(Decodable):
             return super().label_maps(draws)
         return (binary_maps if self.classes == 2 else maps_of)(self, draws)
 
-    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> Labels:
-        """Draw n label maps, (n, *S) uint8.
-
-        Draw i is ``label_map(draw_z(n, rank, seed)[i])``; with ``pixel_noise`` the term
-        ``√D ε`` is added to its logits. The same seed gives the same maps. With a presence below
-        1 those that ``present(n, seed)`` says False of are empty.
-
-        Examples:
-            >>> import numpy as np
-            >>> import napari_ssn as ssn
-            >>> mean, factor = np.zeros((2, 4, 5)), np.zeros((1, 2, 4, 5))
-            >>> mean[1], factor[0, 1] = [-3, 1, 2, -1, -3], 1
-            >>> dist = ssn.LogitDistribution(mean, factor, np.zeros((2, 4, 5)))
-            >>> dist.sample(4, seed=6)[:, 0]  # the first row of voxels of each
-            array([[0, 1, 1, 1, 0],
-                   [0, 1, 1, 1, 0],
-                   [0, 0, 0, 0, 0],
-                   [0, 1, 1, 0, 0]], dtype=uint8)
-        """
-        draws = draw_z(n, self.rank, seed)
-        if not pixel_noise:
-            return self.emptied(self.label_maps(draws), seed)
-        return self.emptied(noisy_maps(self, draws, seed), seed)
+    def noisy_maps(self, draws: Floats, seed: int) -> Labels:
+        """See `Decodable.noisy_maps`."""
+        return noisy_maps(self, draws, seed)
 
     def changeable(self, radius: float) -> Tensor:
         """See `Decodable.changeable`."""

@@ -152,11 +152,7 @@ def ensemble_of(prediction: Prediction) -> provenance.EnsembleRun | None:
             provenance.EnsembleMember(sha256=sha256, name=name, network=network)
             for (sha256, name), network in zip(prediction.sources, ran, strict=True)
         ],
-        kind=method.kind,
-        low=method.low,
-        high=method.high,
-        width_mm=method.width_mm,
-        rank=method.rank,
+        **vars(method),
     )
 
 

@@ -127,22 +127,14 @@ def choice_from(
     Raises:
         DataError: the prediction has no such hypothesis.
     """
-    choice = Choice(
-        sample=told.sample,
-        seed=told.seed,
-        direction=told.direction,
-        sigma=told.sigma,
-        own=tuple(told.own),
-        points=tuple(Point(tuple(one.index), one.label) for one in told.points),
-        only=tuple(
-            Question(one.kind, one.label, one.voxels or 0.0, tuple(one.index or ()))
-            for one in told.only
-        ),
-        basis=told.basis,
-        nothing=told.nothing,
-        member=told.member,
-        drawing=None if told.drawing is None else _drawing(told.drawing),
+    points = tuple(Point(tuple(one.index), one.label) for one in told.points)
+    only = tuple(
+        Question(one.kind, one.label, one.voxels or 0.0, tuple(one.index or ()))
+        for one in told.only
     )
+    drawing = None if told.drawing is None else _drawing(told.drawing)
+    exact = {"own": tuple(told.own), "points": points, "only": only, "drawing": drawing}
+    choice = Choice(**{**dict(told), **exact})
     return choice, check_choice(prediction, choice, lesions, UNKNOWN_IN_STUDY, cancel)
 
 

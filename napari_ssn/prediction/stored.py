@@ -128,28 +128,18 @@ def image_of(prediction: Prediction, pixels: Piece | None = None) -> kept.Image:
 
 def chosen(choice: Choice) -> kept.Chosen:
     """A choice as a study has it."""
-    drawing = choice.drawing
-    return kept.Chosen(
-        sample=choice.sample,
-        seed=choice.seed,
-        direction=choice.direction,
-        sigma=choice.sigma,
-        own=list(choice.own),
-        points=[provenance.Point(index=list(one.index), label=one.label) for one in choice.points],
-        only=conditions_of(choice) or [],
-        basis=choice.basis,
-        nothing=choice.nothing,
-        member=choice.member,
-        drawing=None
-        if drawing is None
-        else kept.Nearest(
+    points = [provenance.Point(index=list(one.index), label=one.label) for one in choice.points]
+    values = {**vars(choice), "own": list(choice.own), "points": points}
+    values["only"] = conditions_of(choice) or []
+    if (drawing := choice.drawing) is not None:
+        values["drawing"] = kept.Nearest(
             z=list(drawing.z),
             sha256=drawing.sha256,
             tolerance=drawing.tolerance,
             length_mm=drawing.length_mm,
             adjudicated=adjudicated_of(drawing),
-        ),
-    )
+        )
+    return kept.Chosen(**values)
 
 
 def _stored_members(members: Members | None, pieces: Pieces) -> Piece | None:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.distribution import draw_z
 from napari_ssn.errors import Cancel, DataError
 from napari_ssn.geometry.arrays import Between, Floats, Labels, Mask
 
@@ -163,11 +162,9 @@ class Awaiting(Decodable):
         """See `Decodable.probability`."""
         return self.complete().probability(label, draws, between)
 
-    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> Labels:
-        """See `Decodable.sample`."""
-        if pixel_noise:
-            return self.complete().sample(n, seed, pixel_noise)
-        return self.emptied(self.label_maps(draw_z(n, self.rank, seed)), seed)
+    def noisy_maps(self, draws: Floats, seed: int) -> Labels:
+        """See `Decodable.noisy_maps`."""
+        return self.complete().noisy_maps(draws, seed)
 
     def __copy__(self) -> Self:
         # Not by way of `__reduce__`, which is of copies that go elsewhere.

@@ -24,7 +24,7 @@ from napari_ssn.core.columns.disk import folder_for
 from napari_ssn.core.columns.packing import pack
 from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.decodable import Decodable
-from napari_ssn.core.distribution import LogitDistribution, draw_z
+from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.packed.grams import contenders_in, plain_gram_of
 from napari_ssn.core.parallel import in_threads
@@ -280,13 +280,10 @@ class PackedDistribution(Columns, Decodable):
         in_threads(fill, self.blocks())
         return out.reshape(self.space)
 
-    def sample(self, n: int, seed: int = 0, pixel_noise: bool = False) -> Labels:
-        """See `Decodable.sample`; ``pixel_noise`` adds ``√D ε`` to the logits."""
-        draws = draw_z(n, self.rank, seed)
-        if not pixel_noise:
-            return self.emptied(self.label_maps(draws), seed)
+    def noisy_maps(self, draws: Floats, seed: int) -> Labels:
+        """See `Decodable.noisy_maps`."""
         generator = np.random.default_rng([seed, 1])
-        out = np.empty((n, len(self.order)), np.uint8)
+        out = np.empty((len(draws), len(self.order)), np.uint8)
         for row, vector in zip(out, draws.astype(np.float32), strict=True):
             for block in self.blocks():
                 names = self.labels(block)
@@ -296,4 +293,4 @@ class PackedDistribution(Columns, Decodable):
                     logits[slot + 1] += self._values(vector, slot, block)
                 winner = logits.argmax(0)
                 row[self.order[block]] = np.take_along_axis(names, winner[None], 0)[0]
-        return self.emptied(out.reshape(n, *self.space), seed)
+        return out.reshape(len(draws), *self.space)
