@@ -69,10 +69,6 @@ def _reached(dist: PackedDistribution, reach: float) -> int:
     return near
 
 
-def _nothing() -> Arrays:
-    return {}
-
-
 @dataclass(frozen=True, eq=False)
 class Begun(Awaiting, PackedDistribution):
     """A packed distribution that has `Begin.first`, and gets the rest when it is needed.
@@ -86,9 +82,9 @@ class Begun(Awaiting, PackedDistribution):
         later: all of it.
     """
 
-    reach: float = 0.0
-    near: int = 0
-    later: Later[PackedDistribution] = field(default_factory=lambda: Later(_nothing), repr=False)
+    reach: float = field(kw_only=True)
+    near: int = field(kw_only=True)
+    later: Later[PackedDistribution] = field(kw_only=True, repr=False)
 
     @classmethod
     def of_first(cls, parts: Begin, space: Sequence[int], **place: Any) -> Begun:

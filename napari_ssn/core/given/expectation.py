@@ -67,7 +67,6 @@ class Belief:
         precision, shift: (M,) of the Gaussian sites ``exp(shift m − ½ precision m²)`` that stand
             for the factors.
         log_evidence: natural logarithm of the integral.
-        sweeps: passes over the factors.
         settled: whether the passes came to rest.
     """
 
@@ -76,7 +75,6 @@ class Belief:
     precision: Floats
     shift: Floats
     log_evidence: float
-    sweeps: int
     settled: bool
 
 
@@ -96,7 +94,6 @@ def infer(spaces: HalfSpaces) -> Belief:
     # Python's own numbers are the faster ones where there is one at a time.
     at, softness = offset.tolist(), noise.tolist()
     log_normaliser, settled = 0.0, False
-    sweep = 0
     for sweep in range(1, _SWEEPS + 1):
         middle, variance = _moments(spaces, mean, cov)
         gap = _gap(middle, variance, precision, shift, noise)
@@ -126,7 +123,7 @@ def infer(spaces: HalfSpaces) -> Belief:
     log_evidence = log_normaliser + float(
         _site_constants(middle, variance, precision, shift, noise).sum()
     )
-    return Belief(mean, cov, precision, shift, log_evidence, sweep, settled)
+    return Belief(mean, cov, precision, shift, log_evidence, settled)
 
 
 def infer_means(rows: Floats, offsets: Floats, noise: Floats) -> Floats:

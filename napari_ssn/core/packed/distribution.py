@@ -100,22 +100,12 @@ class PackedDistribution(Columns, Decodable):
 
     def dense(self) -> LogitDistribution:
         """The same distribution in dense float32 tensors; the logit of c* is 0."""
-        count, classes = len(self.order), self.classes
-        mean = np.zeros(classes * count, np.float32)
-        factor = np.zeros((self.rank, classes * count), np.float32)
-        diag = np.empty(classes * count, np.float32)
-        order = self.order.astype(np.int64)
-        diag[self.best * np.int64(count) + order] = self.noise[0].astype(np.float32) ** 2
-        for rival, columns, noise in zip(self.rivals, self.margins, self.noise[1:], strict=True):
-            at = rival * np.int64(count) + order
-            mean[at], factor[:, at] = columns[-1], columns[:-1]
-            diag[at] = noise.astype(np.float32) ** 2
-        return LogitDistribution(
-            torch.from_numpy(mean).reshape(classes, *self.space),
-            torch.from_numpy(factor).reshape(self.rank, classes, *self.space),
-            torch.from_numpy(diag).reshape(classes, *self.space),
-            **self.located,
+        column = self.dense_block(self.place.reshape(-1))
+        mean, factor, diag = (
+            part.reshape(*part.shape[:-2], *self.space)
+            for part in (column.mean, column.cov_factor, column.cov_diag)
         )
+        return LogitDistribution(mean, factor, diag, **self.located)
 
     def changeable(self, radius: float) -> torch.Tensor:
         """See `Decodable.changeable`: all voxels of the shells that reach so far."""
@@ -263,8 +253,7 @@ class PackedDistribution(Columns, Decodable):
         """See `LogitDistribution.probabilities`."""
         out = np.empty((self.classes, len(self.order)), np.float32)
         for block in self.blocks():
-            found = self.dense_block(block).probabilities(draws)[:, :, 0]
-            out[:, self.order[block]] = found
+            out[:, self.order[block]] = self.dense_block(block).probabilities(draws)[:, :, 0]
         return out.reshape(self.classes, *self.space)
 
     def probability(

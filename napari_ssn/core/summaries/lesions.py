@@ -135,10 +135,9 @@ def find_lesions(
     parts = _nearest(cores, dist.affine) if count > 1 else (cores > 0).astype(np.uint8)
     # Where there is one lesion, all that is foreground is its.
     owner = parts if count > 1 else np.ones_like(parts)
-    sizes = np.empty((rules.draws, count + 1), np.int64)
-    present = np.empty((rules.draws, count + 1), np.int64)
-    sizes[:] = np.bincount(owner[base & ~active], minlength=count + 1)
-    present[:] = np.bincount(cores[base & ~active], minlength=count + 1)
+    fixed = base & ~active
+    sizes = np.tile(np.bincount(owner[fixed], minlength=count + 1), (rules.draws, 1))
+    present = np.tile(np.bincount(cores[fixed], minlength=count + 1), (rules.draws, 1))
     near, inner = owner[active], cores[active]
     for i, row in enumerate(bits):
         on = np.unpackbits(row, count=len(near)).view(bool)
@@ -236,8 +235,8 @@ def lesion_counts(
     # A voxel's cell in a table of lesions and labels: its lesion's row, its label's column.
     cells = parts.astype(np.int64) * dist.classes
     fixed = (cells + dist.label_map())[~active]
-    out = np.empty((len(draws), *shape), np.int64)
-    out[:] = np.bincount(fixed, minlength=shape[0] * shape[1]).reshape(shape)
+    found = np.bincount(fixed, minlength=shape[0] * shape[1])
+    out = np.tile(found.reshape(shape), (len(draws), 1, 1))
     near, first = cells[active], 0
     for block in _decoded(dist, active, draws, between):
         for row in block:
