@@ -18,8 +18,7 @@ class Answer:
     """How likely something is.
 
     Attributes:
-        run, points, only: of the hypotheses that were asked.
-        question: that was asked of them.
+        question: that was asked.
         probability, error: that it is so, and the standard error of that.
         effective: how many independent hypotheses those in which it is so are worth.
         rare: whether it is below 1e-4, or was never seen.
@@ -27,9 +26,6 @@ class Answer:
         most: the largest that the probability may be, for where they are too few.
     """
 
-    run: int
-    points: Points
-    only: Conditions
     question: Question
     probability: float
     error: float
@@ -62,9 +58,6 @@ def find_answer(
         error = math.hypot(found.error / given.probability, probability * share)
     # Of the condition and those before it together the hypotheses must be likely enough.
     return Answer(
-        prediction.run,
-        points,
-        only,
         question,
         probability,
         error,

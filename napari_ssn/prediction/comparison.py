@@ -18,7 +18,6 @@ class Comparison:
     """Two hypotheses of one run.
 
     Attributes:
-        run: that they belong to.
         shown, other: the two.
         dice: (C − 1,) overlap of each label.
         apart: (C − 1,) mean surface distance of each label, in mm, or in pixels where the voxel
@@ -26,7 +25,6 @@ class Comparison:
         label_map: (*S) uint8 of the other one, on the source's grid.
     """
 
-    run: int
     shown: Choice
     other: Choice
     dice: Floats
@@ -43,7 +41,6 @@ def compare(
     spacing = prediction.source.spacing_mm or (1.0,) * one.ndim
     two.flags.writeable = False
     return Comparison(
-        prediction.run,
         shown,
         other,
         dice(one, two, classes=classes),

@@ -38,9 +38,8 @@ class Fitting:
     """What the model makes of a drawing. Of C labels the background is left out.
 
     Attributes:
-        run: of the prediction.
         drawing: where the nearest hypothesis stands.
-        counts, drawn: (C − 1,) voxels of each label in the nearest hypothesis, and drawn.
+        counts: (C − 1,) voxels of each label in the nearest hypothesis.
         dice, apart: (C − 1,) overlap and mean surface distance of the two, as in `Comparison`.
         beyond: voxels that were drawn as what no hypothesis has there.
         left_out: voxels drawn as background where all hypotheses have a label.
@@ -51,10 +50,8 @@ class Fitting:
         marks: (*S) uint8 on the source's grid, `BEYOND` and `LEFT_OUT`.
     """
 
-    run: int
     drawing: Drawing
     counts: Ints
-    drawn: Ints
     dice: Floats
     apart: Floats
     beyond: int
@@ -165,10 +162,8 @@ def fit(
     spacing = prediction.source.spacing_mm or (1.0,) * near.ndim
     cancel.check()
     return Fitting(
-        run=prediction.run,
         drawing=drawing,
         counts=count_labels(near, dist.classes)[1:],
-        drawn=drawn,
         dice=dice(near, label_map, classes=dist.classes),
         apart=mean_surface_distance(near, label_map, spacing, dist.classes),
         beyond=beyond,
