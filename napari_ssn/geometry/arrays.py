@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 #: Of any kind.
 Array = NDArray[Any]
+#: By name, as they are stored and sent.
+Arrays = dict[str, Array]
 Floats = NDArray[np.float64]
 #: In single precision: intensities, logits, probabilities.
 Singles = NDArray[np.float32]

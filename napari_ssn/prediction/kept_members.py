@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.latent import FARTHEST
 from napari_ssn.core.members import Members, Method
 from napari_ssn.documents.ran import EnsembleRun
 from napari_ssn.errors import DataError
-
-Arrays = dict[str, NDArray[Any]]
+from napari_ssn.geometry.arrays import Arrays
 
 _DAMAGED = "The study is damaged: the members of an ensemble do not fit its result."
 

@@ -21,6 +21,7 @@ from napari_ssn.core.summaries.lesions import Lesions
 from napari_ssn.documents import study as kept
 from napari_ssn.documents.study import Piece
 from napari_ssn.errors import NEVER, Cancel, DataError, GeometryError, ServerError
+from napari_ssn.geometry.arrays import Arrays
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.decode import position_of
@@ -30,7 +31,6 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.recall import made_of
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.spreading import spread_anew
-from napari_ssn.prediction.stored import Arrays
 from napari_ssn.text.repeating import UNKNOWN_IN_STUDY
 
 _DAMAGED = "The study is damaged: the numbers of a result do not fit together."

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 from weakref import WeakKeyDictionary
-
-from numpy.typing import NDArray
 
 from napari_ssn.core.begun.awaiting import Awaiting
 from napari_ssn.core.directions.effects import Effect
@@ -16,14 +13,13 @@ from napari_ssn.core.members import Members
 from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents import study as kept
 from napari_ssn.documents.study import Piece
+from napari_ssn.geometry.arrays import Arrays
 from napari_ssn.io.pieces import encode_piece
 from napari_ssn.prediction import kept_members
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.record import adjudicated_of, conditions_of, run_of, spread_of
-
-Arrays = dict[str, NDArray[Any]]
 
 
 class Pieces:

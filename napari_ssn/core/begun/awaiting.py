@@ -14,9 +14,8 @@ from scipy import ndimage
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.errors import Cancel, DataError
-from napari_ssn.geometry.arrays import Between, Floats, Labels, Mask
+from napari_ssn.geometry.arrays import Arrays, Between, Floats, Labels, Mask
 
-Arrays = dict[str, NDArray[Any]]
 #: Gets the numbers that are elsewhere; may be called in any thread, in several at once, and again.
 Rest = Callable[[], Arrays]
 

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import ArrayLike
 
 from napari_ssn.core.begun.awaiting import (
-    Arrays,
     Awaiting,
     Begin,
     Later,
@@ -26,7 +25,7 @@ from napari_ssn.core.columns.contests import longest
 from napari_ssn.core.dense import contenders
 from napari_ssn.core.distribution import TENSORS, LogitDistribution
 from napari_ssn.core.margins import CUT, Margin
-from napari_ssn.geometry.arrays import Between, Bytes, Floats, Ints, Labels, Mask, Where
+from napari_ssn.geometry.arrays import Arrays, Between, Bytes, Floats, Ints, Labels, Mask, Where
 
 # Standard deviations from a tie beyond which a voxel changes no bit of what all add up to: each
 # adds less than 10⁻²⁷.

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from napari_ssn.core.begun.awaiting import (
-    Arrays,
     Awaiting,
     Begin,
     Later,
@@ -28,7 +27,7 @@ from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.margins import CUT, Margin
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.packed.grams import contenders_in, contending
-from napari_ssn.geometry.arrays import Floats, Ints, Mask
+from napari_ssn.geometry.arrays import Arrays, Floats, Ints, Mask
 
 #: In the place of a shell: the voxel's numbers are here, but no z within reach changes it; and it
 #: has its label alone.

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.columns.columns import SHELLS, at_voxels
 from napari_ssn.core.columns.packing import ordered
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.packed.distribution import PackedDistribution
-
-Arrays = dict[str, NDArray[Any]]
+from napari_ssn.geometry.arrays import Arrays
 
 _FORMS: dict[str, type[LogitDistribution] | type[PackedDistribution]] = {
     one.form: one for one in (LogitDistribution, PackedDistribution)

@@ -14,21 +14,18 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_ssn.documents.architecture import MonaiNetwork, check_numbers
 from napari_ssn.documents.bundle import Config, Table, target_of
 from napari_ssn.errors import Cancel, ModelError
-from napari_ssn.geometry.arrays import Between
+from napari_ssn.geometry.arrays import Array, Between
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.forward import stoppable
 from napari_ssn.network.library import check_parts
 from napari_ssn.network.others.nnunet import softmax
 from napari_ssn.network.others.window import View, mean_of_views
 from napari_ssn.network.tracking import tracking
-
-Array = NDArray[Any]
 
 #: Networks of monai.networks.nets that a bundle may name.
 NETWORKS: tuple[str, ...] = get_args(MonaiNetwork)

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes
 from torch import Tensor, nn
 
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.nnunet import DataSet, Intensities, Plans
 from napari_ssn.errors import Cancel, ImageError, ModelError
-from napari_ssn.geometry.arrays import Between
+from napari_ssn.geometry.arrays import Array, Between
 from napari_ssn.geometry.boxes import box_of
 from napari_ssn.geometry.orientation import Reorientation, named_directions
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.library import build_unet
 from napari_ssn.network.others.resampling import check_resampling, new_shape, resampled
 from napari_ssn.network.others.window import View, count_windows, slide
-
-Array = NDArray[Any]
 
 _SMALL = 1e-8
 #: Programs that read its images, and whether they turn their axes to RAS.

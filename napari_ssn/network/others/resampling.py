@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 import skimage
-from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from napari_ssn.errors import ModelError
-
-Array = NDArray[Any]
+from napari_ssn.geometry.arrays import Array
 
 # Voxels whose longest edge is more than so many times the shortest are thick slices.
 _THICK = 3.0
