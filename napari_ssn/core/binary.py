@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.deciding import exact_logits, product_rounding, rounding, signs
-from napari_ssn.geometry.arrays import Floats, Labels, Where
+from napari_ssn.geometry.arrays import Floats, Labels, Singles, Where
 
 if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
@@ -41,7 +40,7 @@ def _margins(dist: LogitDistribution) -> _Margins:
     )
 
 
-def one_margin(dist: LogitDistribution, z: Floats, where: Where) -> NDArray[np.float32] | None:
+def one_margin(dist: LogitDistribution, z: Floats, where: Where) -> Singles | None:
     """Margin of a z by one product; None if any is too near zero for its sign to be sure.
 
     In numpy, which starts an operation ten times sooner than torch: what counts when a
@@ -50,7 +49,7 @@ def one_margin(dist: LogitDistribution, z: Floats, where: Where) -> NDArray[np.f
     made = dist.kept("margins", lambda: _margins(dist))
     columns = made.columns.numpy().reshape(-1, *dist.space)[(slice(None), *where)]
     row = np.append(z, 1.0).astype(np.float32)
-    value: NDArray[np.float32] = row @ columns.reshape(len(row), -1)
+    value: Singles = row @ columns.reshape(len(row), -1)
     doubt = rounding(dist.rank) * (made.largest + float(np.abs(row[:-1]).max()) * made.reach)
     if value.size and np.abs(value).min() <= doubt:
         return None

@@ -18,7 +18,7 @@ from napari_ssn.core.presence import check_presence, draw_present
 from napari_ssn.core.spread import Spread, spread_out
 from napari_ssn.errors import Cancel
 from napari_ssn.geometry.affine import Affine
-from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Mask, Where
+from napari_ssn.geometry.arrays import Arrays, Between, Floats, Ints, Labels, Mask, Singles, Where
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,7 @@ class Decodable(ABC):
         """Where the parameters lie."""
 
     @abstractmethod
-    def numbers(self) -> dict[str, NDArray[Any]]:
+    def numbers(self) -> Arrays:
         """Those arrays by name that all others follow from; never written to."""
 
     @abstractmethod
@@ -92,7 +92,7 @@ class Decodable(ABC):
         """
 
     @abstractmethod
-    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+    def probabilities(self, draws: int = 128) -> Singles:
         """Marginal probability of each label at each voxel, (C, *S) float32.
 
         Of the mixture, ``p · P(c | presence)``, and what is missing to 1 more for the background:
@@ -103,7 +103,7 @@ class Decodable(ABC):
     @abstractmethod
     def probability(
         self, label: int | None = None, draws: int = 128, between: Between = lambda: None
-    ) -> NDArray[np.float32]:
+    ) -> Singles:
         """Marginal probability of one label, (*S) float32: as `probabilities` has it.
 
         Beside the result it takes a hundred megabytes at most, however large the grid.

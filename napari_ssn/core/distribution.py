@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from napari_ssn.core.binary import binary_maps, one_margin
@@ -46,7 +46,7 @@ from napari_ssn.core.marginals import binary_marginals, label_marginal, orthant_
 from napari_ssn.core.margins import Margin
 from napari_ssn.core.tensors import as_tensor, check_tensors, column_of, forward, taken
 from napari_ssn.errors import Cancel
-from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Where
+from napari_ssn.geometry.arrays import Arrays, Between, Floats, Ints, Labels, Singles, Where
 from napari_ssn.geometry.brief import brief
 
 TENSORS = ("mean", "cov_factor", "cov_diag")
@@ -98,14 +98,12 @@ class LogitDistribution(Decodable):
         check_tensors(self.mean, self.cov_factor, self.cov_diag)
         super().__post_init__()
 
-    def numbers(self) -> dict[str, NDArray[Any]]:
+    def numbers(self) -> Arrays:
         """See `Decodable.numbers`."""
         return {name: getattr(self, name).cpu().numpy() for name in TENSORS}
 
     @classmethod
-    def of_numbers(
-        cls, numbers: dict[str, NDArray[Any]], space: Sequence[int], **place: Any
-    ) -> LogitDistribution:
+    def of_numbers(cls, numbers: Arrays, space: Sequence[int], **place: Any) -> LogitDistribution:
         """The distribution of some `numbers`; KeyError or ValueError if they are none's."""
         mean, factor, diag = (torch.from_numpy(numbers[name]) for name in TENSORS)
         if {mean.dtype, factor.dtype, diag.dtype} != {torch.float32} or mean.shape[1:] != (*space,):
@@ -272,7 +270,7 @@ class LogitDistribution(Decodable):
             raise ValueError(f"margin: expected two classes, got {self.classes}")
         return self.mean[1] - self.mean[0], self.cov_factor[:, 1] - self.cov_factor[:, 0]
 
-    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+    def probabilities(self, draws: int = 128) -> Singles:
         """Marginal probability of each label at each voxel, (C, *S) float32.
 
         The share of label maps, pixel noise included, that give a voxel the label: those that
@@ -298,9 +296,9 @@ class LogitDistribution(Decodable):
 
     def probability(
         self, label: int | None = None, draws: int = 128, between: Between = lambda: None
-    ) -> NDArray[np.float32]:
+    ) -> Singles:
         """See `Decodable.probability`."""
-        found: NDArray[np.float32] = label_marginal(self, label, draws, between).cpu().numpy()
+        found: Singles = label_marginal(self, label, draws, between).cpu().numpy()
         if self.presence < 1:
             found *= np.float32(self.presence)
             found += np.float32(1 - self.presence if label == 0 else 0.0)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.core.columns import LARGE
 from napari_ssn.core.decodable import EPSILON, Decodable
@@ -33,7 +33,7 @@ from napari_ssn.core.reading import (
 )
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.affine import Affine
-from napari_ssn.geometry.arrays import Between, Floats
+from napari_ssn.geometry.arrays import Between, Floats, Singles
 from napari_ssn.geometry.brief import brief
 
 #: Probabilities are clipped to these: else the most certain member would outvote all others.
@@ -81,7 +81,7 @@ class Ensemble(LogitDistribution):
 
     __repr__ = brief
 
-    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+    def probabilities(self, draws: int = 128) -> Singles:
         """Share of the members that give each voxel a label, (C, *S); of many as a model's."""
         if self.members.many:
             return super().probabilities(draws)
@@ -89,7 +89,7 @@ class Ensemble(LogitDistribution):
 
     def probability(
         self, label: int | None = None, draws: int = 128, between: Between = lambda: None
-    ) -> NDArray[np.float32]:
+    ) -> Singles:
         """See `Decodable.probability` and `probabilities`."""
         if self.members.many:
             return super().probability(label, draws, between)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.latent import check_near
 from napari_ssn.geometry.affine import Affine
-from napari_ssn.geometry.arrays import Floats, Ints, Labels
+from napari_ssn.geometry.arrays import Floats, Ints, Labels, Singles
 from napari_ssn.geometry.brief import brief
 
 
@@ -121,7 +121,7 @@ class ProbabilityMap:
         array([0.  , 0.84, 0.98, 0.16, 0.  ], dtype=float32)
     """
 
-    values: NDArray[np.float32]
+    values: Singles
     affine: Floats
 
     __repr__ = brief
@@ -136,7 +136,7 @@ class ProbabilityMap:
         object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)
 
     @classmethod
-    def of(cls, dist: Decodable, values: NDArray[np.float32] | None = None) -> ProbabilityMap:
+    def of(cls, dist: Decodable, values: Singles | None = None) -> ProbabilityMap:
         """Marginal probabilities of a distribution, on the grid of the image it was made of.
 
         Args:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.kinds import MemberKind
 from napari_ssn.core.odd import Odd, odd_ones
-from napari_ssn.geometry.arrays import Floats, Ints, Labels
+from napari_ssn.geometry.arrays import Floats, Ints, Labels, Singles
 from napari_ssn.geometry.brief import brief
 
 #: From so many members on hypotheses are drawn; of fewer, cards, shares and sizes are theirs.
@@ -88,7 +87,7 @@ class Members:
         """Whether they are so many that hypotheses drawn around them say more than they."""
         return len(self) >= MANY
 
-    def votes(self, label: int | None = None, of: Ints | None = None) -> NDArray[np.float32]:
+    def votes(self, label: int | None = None, of: Ints | None = None) -> Singles:
         """Share of the members that give a voxel the label, (*S).
 
         Args:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
 from napari_ssn.core.overlap import (
@@ -55,7 +55,7 @@ from napari_ssn.core.statistics import (
     expected_calibration_error,
     share_interval,
 )
-from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.arrays import Floats, Singles
 
 __all__ = [
     "BrierParts",
@@ -98,7 +98,7 @@ def _iou(a: AnyLabels, b: AnyLabels, classes: int, common: ArrayLike = 0) -> Flo
     shape = (classes - 1, len(a), len(b))
     step = max(1, _BLOCK_BYTES // (4 * (len(a) + len(b))))
 
-    def overlap(start: int) -> tuple[NDArray[np.float32], Floats, Floats]:
+    def overlap(start: int) -> tuple[Singles, Floats, Floats]:
         """Voxels in which both maps of a pair have a class, and those of each map."""
         a_block, b_block = a[:, start : start + step], b[:, start : start + step]
         # Often most voxels are background in every map and count for nothing.

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_ssn.core.gathered import Gathering
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.core.signed import edge_distances
 from napari_ssn.errors import DataError
-from napari_ssn.geometry.arrays import Floats, Ints, Labels
+from napari_ssn.geometry.arrays import Array, Floats, Ints, Labels, Singles
 
 # How far the probabilities of a voxel may be from 1 in sum, and below 0: half precision rounds.
 _ROUNDED = 0.02
@@ -53,7 +52,7 @@ class Reader:
         self._soft = 0
         self._index: tuple[tuple[int, ...], Ints] | None = None
 
-    def read(self, one: NDArray[Any], logits: Gathering, stop_at_saturated: bool) -> None:
+    def read(self, one: Array, logits: Gathering, stop_at_saturated: bool) -> None:
         """Read the next one."""
         called = self._called(len(self.maps))
         starting = called[0].upper() + called[1:]
@@ -101,7 +100,7 @@ class Reader:
                 f"{starting} has {here} voxels and the first {first}: all lie on one grid."
             )
 
-    def _probabilities(self, called: str, one: NDArray[Any], gathering: Gathering) -> None:
+    def _probabilities(self, called: str, one: Array, gathering: Gathering) -> None:
         # Read along the axes as they lie in memory: of archives the image's last one is first.
         axes = tuple(sorted(range(1, one.ndim), key=lambda axis: -abs(one.strides[axis])))
         lying = one.transpose(0, *axes)
@@ -212,7 +211,7 @@ def certain_distances(classes: int, scale: float) -> torch.Tensor:
     return _centred(2 * np.eye(classes, dtype=np.float32) - 1, scale)
 
 
-def _centred(distances: NDArray[np.float32], scale: float) -> torch.Tensor:
+def _centred(distances: Singles, scale: float) -> torch.Tensor:
     scaled = distances * np.float32(scale)
     return torch.from_numpy(scaled - scaled.mean(axis=0))
 

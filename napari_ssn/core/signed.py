@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_ssn.geometry.arrays import Labels, Mask
+from napari_ssn.geometry.arrays import Labels, Mask, Singles
 from napari_ssn.geometry.boxes import box_of
 
 # Distances of all labels that are held at once, in numbers: a hundred labels of a whole volume
@@ -18,7 +18,7 @@ _AT_ONCE = 1 << 26
 
 def signed_distances(
     label_map: Labels, classes: int, spacing_mm: Sequence[float], width_mm: float
-) -> NDArray[np.float32]:
+) -> Singles:
     """How far each voxel lies inside (+) or outside (−) of each label, in widths, −1 … 1.
 
     ``±min(1, d / width)`` with d the distance in mm from the middle of the voxel to that of the
@@ -46,7 +46,7 @@ def edge_distances(
     spacing_mm: Sequence[float],
     width_mm: float,
     at_once: int = _AT_ONCE,
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+) -> tuple[NDArray[np.intp], Singles]:
     """Signed distances of the voxels that lie less than the width from an edge, slab by slab.
 
     Args:
@@ -59,7 +59,7 @@ def edge_distances(
     halo = int(np.ceil(width_mm / spacing_mm[0])) + 1
     # Slabs are not thinner than what is looked at around them: their work at most doubles.
     each = max(2 * halo, at_once // max(1, classes * label_map[0].size) - 2 * halo)
-    voxels, values = list[NDArray[np.intp]](), list[NDArray[np.float32]]()
+    voxels, values = list[NDArray[np.intp]](), list[Singles]()
     for first in range(0, len(label_map), each):
         # What lies farther away than the width is as good as nowhere.
         start = max(0, first - halo)
@@ -74,9 +74,7 @@ def edge_distances(
     return np.concatenate(voxels), np.concatenate(values, axis=1)
 
 
-def _inside(
-    out: NDArray[np.float32], mask: Mask, spacing_mm: Sequence[float], width_mm: float
-) -> None:
+def _inside(out: Singles, mask: Mask, spacing_mm: Sequence[float], width_mm: float) -> None:
     """Put the signed distances of a mask into ``out``, which is −1."""
     if mask.all():
         out[...] = 1

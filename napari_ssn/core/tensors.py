@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.kept import Kept
-from napari_ssn.geometry.arrays import Floats, Ints, Where
+from napari_ssn.geometry.arrays import Array, Floats, Ints, Where
 
 _Dense = TypeVar("_Dense")
 _NOWHERE = np.eye(4)
@@ -25,7 +24,7 @@ def as_tensor(value: Any) -> Tensor:
     return tensor.detach().to(torch.float32)
 
 
-def tensor_of(values: NDArray[Any]) -> Tensor:
+def tensor_of(values: Array) -> Tensor:
     """Tensor of an array in C order, without copying where that is possible.
 
     An array that was turned about along an axis of one is contiguous to numpy, which does not copy

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
-from napari_ssn.geometry.arrays import Labels
+from napari_ssn.geometry.arrays import Array, Labels
 
 Box = tuple[slice, ...]
 
 
-def box_of(marked: NDArray[Any], margin: int = 0) -> Box | None:
+def box_of(marked: Array, margin: int = 0) -> Box | None:
     """The box of all that is not 0, and so many voxels more around it; None where all is.
 
     As ``scipy.ndimage.find_objects``, which looks at every voxel by itself: here whole rows are

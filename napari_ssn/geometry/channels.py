@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.affine import Affine
-from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.arrays import Floats, Singles
 from napari_ssn.geometry.orientation import direction_cosines
 from napari_ssn.geometry.transforms import NEAR_MM, Matrix, corners_apart_mm
 from napari_ssn.geometry.volume import Extent, Volume
@@ -107,7 +106,7 @@ def join(volumes: Sequence[Volume], names: Sequence[str] = ()) -> Volume:
     return Volume(data, first.affine, first.extent, first.oriented, first.source, note)
 
 
-def resampled(volume: Volume, onto: Placed) -> NDArray[np.float32]:
+def resampled(volume: Volume, onto: Placed) -> Singles:
     """Values of an image of one channel at the voxels of another grid, (*S) of that.
 
     ``v(A⁻¹ B i)`` for index i of the grid, with A and B the affines of image and grid and v

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
-from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.arrays import Array, Floats
 
 # How far a corner may lie off a voxel of the image, in voxels: affines are rounded when written.
 _NEAR = 0.02
 
 
-def onto(
-    values: NDArray[Any], affine: Floats, image_affine: Floats, image_space: Sequence[int]
-) -> NDArray[Any]:
+def onto(values: Array, affine: Floats, image_affine: Floats, image_space: Sequence[int]) -> Array:
     """Values of a grid whose voxels are voxels of an image, on the whole grid of that; else 0.
 
     The axes may run in another order or backwards, and the grid may be a part of the image's, or

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.geometry.affine import Affine
-from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.arrays import Floats, Singles
 from napari_ssn.geometry.brief import brief
 from napari_ssn.geometry.computed import computed
 
@@ -42,7 +41,7 @@ class Volume:
         (1, (4, 5), (0.7, 0.7))
     """
 
-    data: NDArray[np.float32]
+    data: Singles
     affine: Floats
     extent: Extent = "volume"
     oriented: bool = True

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_ssn.core.columns.columns import Columns
 from napari_ssn.core.decodable import Decodable
@@ -17,6 +16,7 @@ from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.tensors import tensor_of
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import NEVER, Cancel, ModelError
+from napari_ssn.geometry.arrays import Singles
 from napari_ssn.geometry.declared import declared_by
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.blend import Blender, Parameters
@@ -198,7 +198,7 @@ def answer(model: Model, question: Question, watch: Watch) -> Inference:
     raise full(ways[-1].device)
 
 
-def prepare(card: ModelCard, plan: Plan, volume: Volume) -> NDArray[np.float32]:
+def prepare(card: ModelCard, plan: Plan, volume: Volume) -> Singles:
     """Intensities at the nodes of a plan, as the network expects them, (channels, *nodes).
 
     Rounded to half precision where the card says so, see `ModelCard.half_intensities`.
@@ -211,7 +211,7 @@ def prepare(card: ModelCard, plan: Plan, volume: Volume) -> NDArray[np.float32]:
     return found.astype(np.float16).astype(np.float32) if card.half_intensities else found
 
 
-def _scaled(card: ModelCard, plan: Plan, volume: Volume) -> NDArray[np.float32]:
+def _scaled(card: ModelCard, plan: Plan, volume: Volume) -> Singles:
     how, window = card.normalisation, card.window_hu
     turned = plan.frame.turn.apply(volume.data)
     if how == "hu":
@@ -285,7 +285,7 @@ def _scan(
     return blender.finish(stop.check), there
 
 
-def _cut(data: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
+def _cut(data: Singles, tile: Tile) -> Singles:
     """Part of (channels, *nodes) in a tile; beyond the grid its edge is repeated."""
     window = tile.window
     inside = data[(slice(None), *window.inside)]

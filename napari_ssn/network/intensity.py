@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.errors import ImageError
-from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.arrays import Floats, Singles
 
 _CONSTANT = "The image has the same value everywhere: there is nothing to see."
 
 
-def check_finite(data: NDArray[np.float32]) -> None:
+def check_finite(data: Singles) -> None:
     """ImageError if an image or region holds NaN or infinity."""
     bad = int(np.size(data) - np.count_nonzero(np.isfinite(data)))
     if bad:
@@ -41,7 +40,7 @@ class Scale:
     clipped: bool = False
 
     @classmethod
-    def of(cls, data: NDArray[np.float32], how: str, window: Window | None = None) -> Scale:
+    def of(cls, data: Singles, how: str, window: Window | None = None) -> Scale:
         """Scale of (channels, *S).
 
         ``stretch``: from the minimum to the maximum. ``standardise``: from the mean, by the
@@ -77,7 +76,7 @@ class Scale:
             raise ImageError(_CONSTANT)
         return self
 
-    def apply(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
+    def apply(self, data: Singles) -> Singles:
         """(channels, *S) in the network's range, in a new array; a constant channel becomes 0."""
         out = np.empty(data.shape, np.float32)
         for row, channel, offset, width in zip(out, data, self.offset, self.width, strict=True):
@@ -87,7 +86,7 @@ class Scale:
         return out.clip(0, 1) if self.clipped else out
 
 
-def unpadded(card: ModelCard, data: NDArray[np.float32]) -> NDArray[np.float32]:
+def unpadded(card: ModelCard, data: Singles) -> Singles:
     """Values (channels, *S) of a CT with what lies below air as air, where it would matter.
 
     A network whose image is stretched from its lowest to its highest value sees everything the
@@ -99,7 +98,7 @@ def unpadded(card: ModelCard, data: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.maximum(data, np.float32(AIR_HU)) if bool((data < AIR_HU).any()) else data
 
 
-def normalise(data: NDArray[np.float32], how: str) -> NDArray[np.float32]:
+def normalise(data: Singles, how: str) -> Singles:
     """Bring each channel of an image (channels, *S) into the network's range, see `Scale.of`.
 
     ImageError if a value is not finite or a channel constant.
@@ -107,9 +106,7 @@ def normalise(data: NDArray[np.float32], how: str) -> NDArray[np.float32]:
     return Scale.of(data, how).check().apply(data)
 
 
-def normalise_slices(
-    data: NDArray[np.float32], how: str, whole: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
+def normalise_slices(data: Singles, how: str, whole: Singles | None = None) -> Singles:
     """As `normalise`, each slice of (channels, slices, *S) by itself, as 2D networks are trained.
 
     A constant slice, as beyond the end of a scan, becomes 0; ImageError if all of them are.

@@ -6,13 +6,12 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.likeness import FEATURES, Reference, likeness_features
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.likeness import Likeness
 from napari_ssn.errors import SSNError
-from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.arrays import Floats, Singles
 from napari_ssn.geometry.channels import Placed
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.frame import frame_of
@@ -21,7 +20,7 @@ from napari_ssn.network.lattice import sample
 from napari_ssn.network.plan import Plan, needs_point, plan_for
 
 #: Reads a part of an image, (channels, *cut), on its own grid.
-Cut = Callable[[tuple[slice, ...]], NDArray[np.float32]]
+Cut = Callable[[tuple[slice, ...]], Singles]
 
 # Planes that are looked at across the axis of the longest voxels, to either side of the middle:
 # what lies beyond is another part of the body, and stacks to learn from end there.
@@ -101,7 +100,7 @@ def features_of(
 
 
 def _in_planes(
-    card: ModelCard, plan: Plan, seen: NDArray[np.float32], middle: tuple[int, ...], image: Placed
+    card: ModelCard, plan: Plan, seen: Singles, middle: tuple[int, ...], image: Placed
 ) -> Floats:
     voxel = card.voxel_mm
     if voxel is None or len(set(voxel)) == 1:

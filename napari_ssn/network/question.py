@@ -10,11 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.errors import ImageError
-from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.arrays import Floats, Singles
 from napari_ssn.geometry.channels import Placed
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.network.plan import DEPTH_MM, Plan
@@ -79,7 +78,7 @@ class Question:
         aside: whether numbers of a large result may lie on a disk, see `Shelf`.
     """
 
-    data: NDArray[np.float32]
+    data: Singles
     image: Placed
     centre: tuple[int, ...] | None = None
     depth_mm: float = DEPTH_MM

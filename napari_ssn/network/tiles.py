@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.arrays import Singles
 
 # Standard deviation of the weights of a tile, as a share of its size: at the edges they are
 # 3e-4 of those in the middle, and no seam shows.
@@ -72,7 +72,7 @@ class Tile:
     """
 
     window: Window
-    weights: tuple[NDArray[np.float32], ...]
+    weights: tuple[Singles, ...]
 
     def meets(self, nodes: Sequence[range | None]) -> bool:
         """Whether it holds some of these voxels along each axis; None is all of them."""
@@ -93,7 +93,7 @@ def starts(n: int, size: int) -> list[int]:
     return [*range(0, n - size, step), n - size]
 
 
-def shares(n: int, size: int, first: Sequence[int]) -> list[NDArray[np.float32]]:
+def shares(n: int, size: int, first: Sequence[int]) -> list[Singles]:
     """Share of each tile along an axis in the voxels of its part inside the axis.
 
     Gaussians around the tiles' middles, divided by their sum at each voxel. A product of these

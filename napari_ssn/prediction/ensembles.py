@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
 from napari_ssn.core.ensemble import USUAL, Taken, gathered
@@ -19,6 +18,7 @@ from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.core.members import Members, Method
 from napari_ssn.documents.card import Architecture, ModelCard, Training, card_of_others
 from napari_ssn.errors import NEVER, Cancel, DataError
+from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.intensity import seems_ct, some_values, units_of
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash, map_hash
@@ -74,14 +74,14 @@ class LayerMaps:
         numbers: of each among all that were chosen, from 1: their names may name a patient.
     """
 
-    maps: tuple[NDArray[Any], ...]
+    maps: tuple[Array, ...]
     numbers: tuple[int, ...]
     labels: None = None
 
     def __len__(self) -> int:
         return len(self.maps)
 
-    def __iter__(self) -> Iterator[NDArray[Any]]:
+    def __iter__(self) -> Iterator[Array]:
         for one in self.maps:
             yield one if one.dtype == np.uint8 else with_background(one)
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import NEVER, Cancel
-from napari_ssn.geometry.arrays import Floats, Labels, Pixels
+from napari_ssn.geometry.arrays import Floats, Labels, Pixels, Singles
 from napari_ssn.geometry.intensity import seems_ct
 from napari_ssn.io.content import Label as Named
 from napari_ssn.prediction.choice import Choice, Conditions, Points
@@ -48,7 +47,7 @@ class View:
         counted: whether a value means the same in every image, as Hounsfield units do.
     """
 
-    image: NDArray[np.float32]
+    image: Singles
     labels: Labels
     spacing: tuple[float, float, float]
     place: tuple[int, int, int]
@@ -206,7 +205,7 @@ def ends_of(views: Sequence[View]) -> tuple[float, float]:
     return low, high
 
 
-def _plane(view: View, offset_mm: float, half: float) -> tuple[NDArray[np.float32], Labels] | None:
+def _plane(view: View, offset_mm: float, half: float) -> tuple[Singles, Labels] | None:
     """A slice of a view and its labels, so many mm to all sides; None where it ends before."""
     at = view.place[0] + round(offset_mm / view.spacing[0])
     if not 0 <= at < len(view.image):
@@ -226,7 +225,7 @@ def _plane(view: View, offset_mm: float, half: float) -> tuple[NDArray[np.float3
 
 
 def _picture(
-    image: NDArray[np.float32],
+    image: Singles,
     labels: Labels,
     names: Sequence[Named],
     ends: tuple[float, float] | None,

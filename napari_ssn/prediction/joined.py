@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.arrays import Singles
 from napari_ssn.geometry.channels import Joint, join, joint_of
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.series import apart, check_one_patient
@@ -88,7 +88,7 @@ def _cut_of(sources: Sequence[Source], joint: Joint) -> Cut | None:
     if len(cuts) < len(sources) or "resampled" in joint.ways:
         return None
 
-    def cut(part: tuple[slice, ...]) -> NDArray[np.float32]:
+    def cut(part: tuple[slice, ...]) -> Singles:
         return np.concatenate([one(part) for one in cuts])
 
     return cut

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from napari_ssn.core.summaries.agreement import Agreement, agreement
 from napari_ssn.core.summaries.boxplot import boxplot
 from napari_ssn.core.summaries.lines import MEDIAN_BIT
 from napari_ssn.errors import NEVER, Cancel
-from napari_ssn.geometry.arrays import Labels
+from napari_ssn.geometry.arrays import Array, Labels, Singles
 from napari_ssn.prediction.choice import Choice, Conditions, Points
 from napari_ssn.prediction.crowd import crowd_of, map_of
 from napari_ssn.prediction.prediction import Prediction
@@ -118,7 +117,7 @@ def label_shares(
     only: Conditions,
     labels: Iterable[int | None],
     cancel: Cancel = NEVER,
-) -> Iterator[NDArray[np.float32]]:
+) -> Iterator[Singles]:
     """How likely each label is at each voxel of the region, (*S), one label after the other.
 
     The model's own probability, pixel noise included; given anything, the share of the draws
@@ -174,7 +173,7 @@ def _boxplot(prediction: Prediction, wish: Wish, cancel: Cancel) -> Overview:
     )
 
 
-def mixed(share: NDArray[np.float32], label: int | None, presence: float) -> NDArray[np.float32]:
+def mixed(share: Singles, label: int | None, presence: float) -> Singles:
     """Share of all readers who give a voxel the label, from that given presence."""
     if presence == 1:
         return share
@@ -182,6 +181,6 @@ def mixed(share: NDArray[np.float32], label: int | None, presence: float) -> NDA
     return np.float32(presence) * share + rest
 
 
-def _frozen(values: NDArray[Any]) -> NDArray[Any]:
+def _frozen(values: Array) -> Array:
     values.flags.writeable = False
     return values

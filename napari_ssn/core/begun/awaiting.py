@@ -9,12 +9,11 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.errors import Cancel, DataError
-from napari_ssn.geometry.arrays import Arrays, Between, Floats, Labels, Mask
+from napari_ssn.geometry.arrays import Array, Arrays, Between, Floats, Labels, Mask, Singles
 
 #: Gets the numbers that are elsewhere; may be called in any thread, in several at once, and again.
 Rest = Callable[[], Arrays]
@@ -66,7 +65,7 @@ class Begin(NamedTuple):
     """
 
     reach: float
-    codes: NDArray[Any]
+    codes: Array
     first: Arrays
     rest: Rest
 
@@ -139,7 +138,7 @@ class Awaiting(Decodable):
             DataError: what came is no rest of this; and what `Rest` raises.
         """
 
-    def numbers(self) -> dict[str, NDArray[Any]]:
+    def numbers(self) -> Arrays:
         """See `Decodable.numbers`."""
         return self.complete().numbers()
 
@@ -151,13 +150,13 @@ class Awaiting(Decodable):
         """See `Decodable.spread_by`."""
         return self.complete().spread_by(factors, cancel)
 
-    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+    def probabilities(self, draws: int = 128) -> Singles:
         """See `Decodable.probabilities`."""
         return self.complete().probabilities(draws)
 
     def probability(
         self, label: int | None = None, draws: int = 128, between: Between = lambda: None
-    ) -> NDArray[np.float32]:
+    ) -> Singles:
         """See `Decodable.probability`."""
         return self.complete().probability(label, draws, between)
 

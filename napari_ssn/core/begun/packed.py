@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_ssn.core.begun.awaiting import (
     Awaiting,
@@ -27,7 +26,7 @@ from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.margins import CUT, Margin
 from napari_ssn.core.packed.distribution import PackedDistribution
 from napari_ssn.core.packed.grams import contenders_in, contending
-from napari_ssn.geometry.arrays import Arrays, Floats, Ints, Mask
+from napari_ssn.geometry.arrays import Array, Arrays, Floats, Ints, Mask
 
 #: In the place of a shell: the voxel's numbers are here, but no z within reach changes it; and it
 #: has its label alone.
@@ -171,7 +170,7 @@ class Begun(Awaiting, PackedDistribution):
         """Bytes of all arrays that are here."""
         return sum(getattr(self, part.name).nbytes for part in fields(Columns))
 
-    def _has(self, voxels: NDArray[Any]) -> bool:
+    def _has(self, voxels: Array) -> bool:
         """Whether the numbers of some voxels, by index or marked, are here."""
         return bool((self.place.reshape(-1)[voxels] < self.noise.shape[1]).all())
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_ssn.geometry.arrays import Ints, Labels
+from napari_ssn.geometry.arrays import Array, Arrays, Ints, Labels
 
 # A radius counts as the lower end of its shell, of which there are 64 between r and 2 r: its
 # float32 bits without the last 17. All radii from `_FAR` on are one shell: no draw gets there,
@@ -46,7 +46,7 @@ def lowest_radius(shell: int) -> float:
     return float(np.int32(shell << _DROPPED).view(np.float32))
 
 
-def at_voxels(array: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
+def at_voxels(array: Array, index: Array) -> Array:
     """An array whose last axis are voxels, at some of them; none where it has none.
 
     Row after row in memory, where indexing would put voxel after voxel.
@@ -54,7 +54,7 @@ def at_voxels(array: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
     return np.take(array, index, -1) if array.shape[-1] else array
 
 
-def check_numbers(numbers: dict[str, NDArray[Any]], count: int) -> None:
+def check_numbers(numbers: Arrays, count: int) -> None:
     """ValueError for arrays that no packing of so many voxels makes."""
     halves, margins = ("float16", "float32"), numbers["margins"]
     if margins.ndim != 3:
@@ -135,12 +135,12 @@ class Columns:
         """Those that packing made, by name."""
         return {part.name: getattr(self, part.name) for part in fields(Columns)}
 
-    def numbers(self) -> dict[str, NDArray[Any]]:
+    def numbers(self) -> Arrays:
         """`arrays` without those that `restored` makes again."""
         return {name: array for name, array in self.arrays().items() if name not in _FOLLOWING}
 
     @classmethod
-    def restored(cls, numbers: dict[str, NDArray[Any]], space: Sequence[int]) -> Columns:
+    def restored(cls, numbers: Arrays, space: Sequence[int]) -> Columns:
         """Columns from their `numbers`.
 
         Raises:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ssn.core.columns import LARGE
@@ -27,7 +26,7 @@ from napari_ssn.core.columns.rows import Source
 from napari_ssn.core.counts import count_labels
 from napari_ssn.core.deciding import decode, exact_logits
 from napari_ssn.core.dense import changeable
-from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels
+from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Singles
 
 if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
@@ -50,7 +49,7 @@ class Near(Columns):
 
     mean: Tensor
     factor: Tensor
-    largest: NDArray[np.float32]
+    largest: Singles
 
     @classmethod
     def of(cls, dist: LogitDistribution) -> Near:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from napari_ssn.core.columns.rows import Source, fill_rows, room_for
 from napari_ssn.core.columns.shelf import Shelf
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.errors import NEVER, Cancel
-from napari_ssn.geometry.arrays import Ints
+from napari_ssn.geometry.arrays import Array, Ints
 
 # Voxels that are sorted at once.
 _SORTED = 1 << 18
@@ -123,7 +122,7 @@ class Packing:
             found.noise.numpy(),
         )
 
-    def _on_grid(self, values: NDArray[Any] | None = None) -> NDArray[Any]:
+    def _on_grid(self, values: Array | None = None) -> Array:
         """Where voxels lie, (*S), their values in the order in which they came, (V,), or that."""
         out = np.empty(self._space, np.int32 if values is None else values.dtype)
         first = 0

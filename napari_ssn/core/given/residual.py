@@ -11,14 +11,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_ssn.core.decodable import Decodable
 from napari_ssn.core.given.clicks import Indices, Margins
 from napari_ssn.core.products import product
 from napari_ssn.geometry.affine import Affine
-from napari_ssn.geometry.arrays import Floats
+from napari_ssn.geometry.arrays import Floats, Singles
 
 #: Numbers that hold the field at most, and the fewest anchors that share them; see `Field`.
 NUMBERS, ANCHORS = 48, 24
@@ -77,7 +76,7 @@ class Residual:
 
     length_mm: float = 2.0
     amplitude: float = 1.5
-    image: NDArray[np.float32] | None = None
+    image: Singles | None = None
     edge: float = np.inf
     chance: float = CHANCE
 
@@ -89,7 +88,7 @@ class Residual:
         if not 0 < self.chance <= 1:
             raise ValueError(f"chance: expected above 0 and at most 1, got {self.chance}")
 
-    def along(self, image: NDArray[np.float32], share: float = 0.15) -> Residual:
+    def along(self, image: Singles, share: float = 0.15) -> Residual:
         """The same, stopped by the edges of an image (*S).
 
         The image is smoothed by one voxel first, so that noise is no edge; ``edge`` becomes a
@@ -100,7 +99,7 @@ class Residual:
         edge = share * float(high - low)
         return replace(self, image=smooth, edge=edge if edge > 0 else np.inf)
 
-    def within(self, dist: Decodable, image: NDArray[np.float32], share: float = 0.15) -> Residual:
+    def within(self, dist: Decodable, image: Singles, share: float = 0.15) -> Residual:
         """As `along`, looking only at the region of an image that a distribution was cut from.
 
         What lies outside neither counts towards the range nor needs to be a number.

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from napari_ssn.core.columns import LARGE
 from napari_ssn.core.columns.columns import Columns, Places, shell_of
@@ -29,7 +29,7 @@ from napari_ssn.core.margins import Margin
 from napari_ssn.core.packed.grams import contenders_in, plain_gram_of
 from napari_ssn.core.parallel import in_threads
 from napari_ssn.errors import NEVER, Cancel
-from napari_ssn.geometry.arrays import Between, Floats, Ints, Labels, Where
+from napari_ssn.geometry.arrays import Arrays, Between, Floats, Ints, Labels, Singles, Where
 
 
 def compact(dist: Decodable, cancel: Cancel = NEVER) -> Decodable:
@@ -78,9 +78,7 @@ class PackedDistribution(Columns, Decodable):
         return cls(**columns.arrays(), **dist.located)
 
     @classmethod
-    def of_numbers(
-        cls, numbers: dict[str, NDArray[Any]], space: Sequence[int], **place: Any
-    ) -> PackedDistribution:
+    def of_numbers(cls, numbers: Arrays, space: Sequence[int], **place: Any) -> PackedDistribution:
         """The distribution of some `numbers`; KeyError or ValueError if they are none's."""
         return cls(**cls.restored(numbers, space).arrays(), **place)
 
@@ -197,7 +195,7 @@ class PackedDistribution(Columns, Decodable):
         columns = pack(source, dtype, cancel, folder=folder)
         return PackedDistribution(**columns.arrays(), **self.located)
 
-    def decode(self, vector: NDArray[np.float32], at: slice | Places, radius: float) -> Labels:
+    def decode(self, vector: Singles, at: slice | Places, radius: float) -> Labels:
         """Labels at some places, each margin summed column by column as `logits` does.
 
         Args:
@@ -222,17 +220,15 @@ class PackedDistribution(Columns, Decodable):
             label[several] = winner
         return label
 
-    def _values(
-        self, vector: NDArray[np.float32], slot: int, at: slice | Places
-    ) -> NDArray[np.float32]:
+    def _values(self, vector: Singles, slot: int, at: slice | Places) -> Singles:
         """Margins of one rival at some places, (n,)."""
         *columns, mean = self.margins[slot]
-        value: NDArray[np.float32] = mean[at].astype(np.float32)
+        value: Singles = mean[at].astype(np.float32)
         for size, column in zip(vector, columns, strict=True):
             value += size * column[at].astype(np.float32)
         return value
 
-    def _logits(self, block: slice | Places) -> NDArray[np.float32]:
+    def _logits(self, block: slice | Places) -> Singles:
         """Factor and, last, mean at some places, (R + 1, C, n); 0 for c*."""
         labels = self.labels(block)
         logits = np.zeros((self.rank + 1, *labels.shape), np.float32)
@@ -249,7 +245,7 @@ class PackedDistribution(Columns, Decodable):
         )
         return LogitDistribution(mean, factor, diag, presence=self.presence)
 
-    def probabilities(self, draws: int = 128) -> NDArray[np.float32]:
+    def probabilities(self, draws: int = 128) -> Singles:
         """See `LogitDistribution.probabilities`."""
         out = np.empty((self.classes, len(self.order)), np.float32)
         for block in self.blocks():
@@ -258,7 +254,7 @@ class PackedDistribution(Columns, Decodable):
 
     def probability(
         self, label: int | None = None, draws: int = 128, between: Between = lambda: None
-    ) -> NDArray[np.float32]:
+    ) -> Singles:
         """See `Decodable.probability`."""
         out = np.empty(len(self.order), np.float32)
 

@@ -12,7 +12,7 @@ from napari_ssn.core.few import grid_of
 from napari_ssn.core.given.posterior import Posterior
 from napari_ssn.core.summaries.contours import INNER, MEDIAN, OUTER
 from napari_ssn.core.summaries.voxelwise import over_voxels
-from napari_ssn.geometry.arrays import Between, Ints, Labels, Mask
+from napari_ssn.geometry.arrays import Between, Ints, Labels, Mask, Singles
 
 # Counts are kept in 16 bits.
 _MOST = (1 << 16) - 1
@@ -61,7 +61,7 @@ class Agreement:
         out.reshape(-1)[self.voxels] = self.times(label)
         return out
 
-    def share(self, label: int | None = None) -> NDArray[np.float32]:
+    def share(self, label: int | None = None) -> Singles:
         """Share of the hypotheses that give a voxel the label, (*S) float32."""
         out = self._alike(label).astype(np.float32)
         out.reshape(-1)[self.voxels] = self.times(label) / self.draws
