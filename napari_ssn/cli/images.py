@@ -16,7 +16,6 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import read
 from napari_ssn.io.channels import channels_beside, chosen, read_channels
 from napari_ssn.io.formats import frame_of
-from napari_ssn.io.omezarr import is_zarr, read_omezarr
 from napari_ssn.network.fit import foreign_values
 from napari_ssn.network.inference import Asked, Watch
 from napari_ssn.network.plan import DEPTH_MM
@@ -104,10 +103,8 @@ def _ordinal(number: int) -> str:
 
 def image_at(path: Path, frame: int | None = None, series: int | None = None) -> Volume:
     """The image of a file, or a sample that comes with the package, by its name."""
-    if frame is not None and is_zarr(path):
-        return read_omezarr(path, series, frame - 1)
     if frame is not None:
-        return frame_of(path, frame - 1)
+        return frame_of(path, frame - 1, series)
     number = samples.named(str(path))
     if number is not None and not path.exists():
         return samples.volume(number)

@@ -17,7 +17,6 @@ from napari_ssn.io.dicom import web
 from napari_ssn.io.formats import dicom_home, frame_of
 from napari_ssn.io.labelled import looks_like_labels
 from napari_ssn.io.napari_hooks import image_layer
-from napari_ssn.io.omezarr import is_zarr, read_omezarr
 
 if TYPE_CHECKING:
     from napari_ssn.io.dicom.offered import SeriesInfo
@@ -49,10 +48,8 @@ def read_scan(scan: Scan, server: Server | None = None) -> Volume:
         volume = _series(paths[0], scan)
     elif len(paths) > 1:
         volume = read_channels(paths)
-    elif scan.frame is not None and is_zarr(paths[0]):
-        volume = read_omezarr(paths[0], scan.series, scan.frame - 1)
     elif scan.frame is not None:
-        volume = frame_of(paths[0], scan.frame - 1)
+        volume = frame_of(paths[0], scan.frame - 1, scan.series)
     else:
         volume = read(paths[0], scan.series)
     if volume.source is None and looks_like_labels(volume.data[0], whole=False):

@@ -4,9 +4,8 @@ A format is a file of this folder and a line of `FORMATS`, from which window, co
 sentences have it; what napari hands over is in ``napari.yaml``. Its file is imported when somebody
 reads or writes one: nobody waits for the libraries of formats that they do not use. What it offers:
 
-    read(path, series) -> Volume            each
-    read_stored(path) -> Stored, read_frames(path) -> Frames, read_frame(path, frame) -> Volume
-                                            those that may hold several images of one grid
+    read(path, number) -> Volume            each; number: of a series, level or frame
+    read_stored(path) -> Stored             those that may hold several images of one grid
     encode(content, path, series) -> bytes  those with suffixes that are written
     encode_several(content, series)         instead, those that write a file beside their own
     remark(content, series) -> str          the same: what to know of what was written; perhaps ""
@@ -25,7 +24,6 @@ from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom
-from napari_ssn.io.frames import Frames
 from napari_ssn.io.omezarr_head import is_zarr
 from napari_ssn.io.stored import Stored
 
@@ -220,17 +218,8 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
     raise ImageError(f"Files of this kind are not read: choose {', '.join(others)} or {last}.")
 
 
-def frames_of(path: Path) -> Frames:
-    """All frames of a file of this name; of a format without frames the image alone."""
-    found = _reader(path)
-    if found is None or not found.frames:
-        return Frames(reader_for(path)(path))
-    frames: Frames = found.known().read_frames(path)
-    return frames
-
-
 def stored_of(path: Path) -> Stored:
-    """As `frames_of`, in the type that the file stores, where its format has frames."""
+    """All frames of a file of this name; of a format without frames the image alone."""
     found = _reader(path)
     if found is None or not found.frames:
         return Stored.of(reader_for(path)(path))
@@ -238,16 +227,24 @@ def stored_of(path: Path) -> Stored:
     return stored
 
 
-def frame_of(path: Path, frame: int) -> Volume:
-    """A frame, from 0, of a file of this name; ImageError if files of this kind have none."""
+def frame_of(path: Path, frame: int, level: int | None = None) -> Volume:
+    """A frame, from 0, of a file of this name; ImageError if files of this kind have none.
+
+    Args:
+        path: of the file.
+        frame: its number.
+        level: of OME-Zarr, see `omezarr.read_omezarr`.
+    """
+    if is_zarr(path):
+        volume: Volume = _ZARR.known().read_omezarr(path, level, frame)
+        return volume
     found = _reader(path)
     if found is None or not found.frames:
         *others, last = (one.name for one in READ if one.frames)
         raise ImageError(
             f"Only {', '.join(others)} and {last} are read as several frames: leave out the frame."
         )
-    volume: Volume = found.known().read_frame(path, frame)
-    return volume
+    return _volume(found, path, frame)
 
 
 def _reader(path: Path) -> Format | None:
@@ -255,8 +252,8 @@ def _reader(path: Path) -> Format | None:
     return next((one for one in FORMATS if name.endswith(one.read or ("\0",))), None)
 
 
-def _volume(found: Format, path: Path, series: int | None) -> Volume:
-    volume: Volume = found.known().read(path, series)
+def _volume(found: Format, path: Path, number: int | None) -> Volume:
+    volume: Volume = found.known().read(path, number)
     return volume
 
 

@@ -21,7 +21,7 @@ from napari_ssn.geometry.orientation import letters_of
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.archive import unzipping
-from napari_ssn.io.formats import NIFTI_SUFFIXES, PICTURE_SUFFIXES, frames_of, stem
+from napari_ssn.io.formats import NIFTI_SUFFIXES, PICTURE_SUFFIXES, stem, stored_of
 from napari_ssn.io.member_maps import MOST_LABELS, map_of, on_grid, other_grid
 
 Array = NDArray[Any]
@@ -186,7 +186,7 @@ def _beside(path: Path, image: Volume) -> NDArray[np.uint8] | None:
     for suffix in (*_MAPS, *(PICTURE_SUFFIXES if flat else ())):
         if (one := path.with_name(stem(path) + suffix)).is_file():
             try:
-                volume = frames_of(one).volume
+                volume = stored_of(one).volume()
             except SSNError:
                 return None
             try:

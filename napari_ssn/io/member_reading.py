@@ -15,7 +15,7 @@ from napari_ssn.errors import DataError, GeometryError
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
-from napari_ssn.io.formats import frames_of
+from napari_ssn.io.formats import stored_of
 from napari_ssn.io.member_archives import read_archive
 from napari_ssn.io.member_maps import filled, label_map, map_of, on_grid
 from napari_ssn.io.outline import holds_segments, read_outline
@@ -43,7 +43,7 @@ def read_member(paths: Sequence[Path], image: Volume) -> tuple[Array, str | None
         return read_archive(path, image)
     if holds_segments(path):
         return label_map(read_outline(path, image).values), None
-    found = frames_of(path).volume
+    found = stored_of(path).volume()
     try:
         lying = on_grid(found, image)
     except DataError:
@@ -101,7 +101,7 @@ def _one_a_label(paths: Sequence[Path], image: Volume) -> Array:
 
 
 def _of_one_label(path: Path, image: Volume) -> Array:
-    one = frames_of(path).volume
+    one = stored_of(path).volume()
     if one.channels != 1:
         raise DataError("One of several files of a member holds several maps itself.")
     found: Array = on_grid(one, image)[0]

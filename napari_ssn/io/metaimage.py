@@ -13,7 +13,6 @@ from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.io import source
-from napari_ssn.io.frames import Frames
 from napari_ssn.io.stored import Stored
 
 _MISSING = (
@@ -42,11 +41,6 @@ class _Kept:
         self._image = image
         shared = view.__array_interface__
         self.__array_interface__ = {**shared, "data": (shared["data"][0], False)}
-
-
-def read_frames(path: Path) -> Frames:
-    """As `read_stored`, as an image."""
-    return read_stored(path).frames()
 
 
 def read_stored(path: Path) -> Stored:
@@ -170,11 +164,6 @@ def _check(fields: dict[str, str], path: Path) -> tuple[int, ...]:
     return sizes
 
 
-def read_frame(path: Path, frame: int) -> Volume:
-    """One of several frames, from 0."""
-    return read_frames(path).one(frame)
-
-
-def read(path: Path, series: int | None) -> Volume:
-    """See `read_frames`; several frames are no image."""
-    return read_frames(path).only()
+def read(path: Path, frame: int | None) -> Volume:
+    """See `read_stored`; several frames are no image."""
+    return read_stored(path).image(frame)

@@ -12,7 +12,6 @@ from nibabel.spatialimages import HeaderDataError
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
-from napari_ssn.io.frames import Frames
 from napari_ssn.io.stored import Stored
 
 _NO_MGH = "The file is damaged or no image of FreeSurfer: export it again or choose another."
@@ -21,11 +20,6 @@ _START, _LONGEST = 284, 512
 _VERSION = 1
 # Where it is told whether the position is one.
 _FLAG = 28
-
-
-def read_frames(path: Path) -> Frames:
-    """As `read_stored`, as an image."""
-    return read_stored(path).frames()
 
 
 def read_stored(path: Path) -> Stored:
@@ -67,11 +61,6 @@ def read_stored(path: Path) -> Stored:
     return Stored(data, affine, "volume", oriented, whole=kind.kind != "f")
 
 
-def read_frame(path: Path, frame: int) -> Volume:
-    """One of several frames, from 0."""
-    return read_frames(path).one(frame)
-
-
-def read(path: Path, series: int | None) -> Volume:
-    """See `read_frames`; several frames are no image."""
-    return read_frames(path).only()
+def read(path: Path, frame: int | None) -> Volume:
+    """See `read_stored`; several frames are no image."""
+    return read_stored(path).image(frame)

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
-from napari_ssn.io.frames import Frames, no_frame, not_whole
 from napari_ssn.io.nifti_header import LONGEST, Header, parse_header, place_of
-from napari_ssn.io.stored import Stored
+from napari_ssn.io.stored import Stored, no_frame, not_whole
 
 #: Names of a pair's files.
 PAIR_SUFFIXES = (".hdr", ".img", ".hdr.gz", ".img.gz")
@@ -42,11 +41,11 @@ def read_nifti(path: Path, frame: int | None = None) -> Volume:
     header, stored = _stored(path, lambda header: _space(header.shape, frame))
     data = np.empty((1, *_space(header.shape, frame)), np.float32)
     _values(header, stored, frame or 0, data[0])
-    return _volume(header, data)
+    return Stored(data, *place_of(header, data.shape[1:])).volume()
 
 
-def read_frames(path: Path) -> Frames:
-    """Read a NIfTI file with all of its frames, which become the channels of the volume.
+def read_stored(path: Path) -> Stored:
+    """Read a NIfTI file with all of its frames, as it stores them; scaled values are fractions.
 
     Raises:
         ImageError, GeometryError: as `read_nifti`; five axes are too many.
@@ -54,11 +53,6 @@ def read_frames(path: Path) -> Frames:
     Args:
         path: of the file; without time it has one frame.
     """
-    return read_stored(path).frames()
-
-
-def read_stored(path: Path) -> Stored:
-    """As `read_frames`, in the type that the file stores; scaled values are fractions."""
     header, stored = _stored(path, _frames)
     frames, space = _frames(header)
     values: NDArray[Any] = stored.reshape(*space, frames, order="F")
@@ -68,21 +62,14 @@ def read_stored(path: Path) -> Stored:
         for frame in range(frames):
             _values(header, stored, frame, values[frame])
     step_s = header.step_s if frames > 1 else None
-    place, whole = place_of(header, space), header.kind.kind != "f"
-    where = place.affine, place.extent, place.oriented, place.note
-    return Stored(values, *where, step_s, header.labels, whole)
+    whole = header.kind.kind != "f"
+    return Stored(values, *place_of(header, space), step_s, header.labels, whole)
 
 
 def _frames(header: Header) -> tuple[int, tuple[int, ...]]:
     """Number of frames, and the grid of each."""
     frames = header.shape[3] if len(header.shape) > 3 else 1
     return frames, _space(header.shape, None if frames == 1 else 0)
-
-
-def _volume(header: Header, data: NDArray[np.float32]) -> Volume:
-    """Volume of these values, (frames, *S)."""
-    place = place_of(header, data.shape[1:])
-    return Volume(data, place.affine, place.extent, place.oriented, note=place.note)
 
 
 def _stored(path: Path, check: Callable[[Header], object]) -> tuple[Header, NDArray[np.generic]]:
@@ -166,11 +153,6 @@ def _values(
             out[..., part] = apply_read_scaling(one[..., part], slope, inter)
 
 
-def read_frame(path: Path, frame: int) -> Volume:
-    """One of several frames, from 0."""
+def read(path: Path, frame: int | None) -> Volume:
+    """See `read_nifti`."""
     return read_nifti(path, frame)
-
-
-def read(path: Path, series: int | None) -> Volume:
-    """See `read_nifti`: there is but one image in a file."""
-    return read_nifti(path)

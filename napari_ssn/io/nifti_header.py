@@ -16,6 +16,7 @@ from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.transforms import corners_apart_mm
 from napari_ssn.geometry.volume import Extent
+from napari_ssn.io.stored import Place
 
 NO_NIFTI = "The file is damaged or no NIfTI file: export it again or choose another."
 
@@ -173,16 +174,6 @@ def kind_of(code: int, fields: Any) -> np.dtype[Any]:
     if kind.names is not None or kind.kind not in "iuf":
         raise ImageError(f"The image holds numbers of the kind {code}, which are not read here.")
     return kind
-
-
-@dataclass(frozen=True)
-class Place:
-    """Affine in mm, what it measures, whether it is the patient's, and what is to be said of it."""
-
-    affine: NDArray[np.float64]
-    extent: Extent
-    oriented: bool
-    note: str | None = None
 
 
 def place_of(header: Header, space: tuple[int, ...]) -> Place:

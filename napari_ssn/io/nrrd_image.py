@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,10 +17,9 @@ from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.io import source
-from napari_ssn.io.frames import Frames
 from napari_ssn.io.nrrd_header import read_header
 from napari_ssn.io.nrrd_time import TIME_STEP, in_space
-from napari_ssn.io.stored import Stored
+from napari_ssn.io.stored import Place, Stored
 
 _NO_ORIGIN = "The file states no origin: its first voxel was put at the origin of its space."
 
@@ -57,17 +56,7 @@ _MOST_TEXT, _TEXT_AT_ONCE = 1 << 26, 1 << 16
 _MOST_BEFORE = 1 << 20
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Affine in mm, what it measures, and whether it is the patient's."""
-
-    affine: NDArray[np.float64]
-    extent: Extent
-    oriented: bool
-    note: str | None = None
-
-
-def read_frames(path: Path) -> Frames:
+def read_stored(path: Path) -> Stored:
     """Read a 2D or 3D NRRD file on its own voxel grid; an axis of no direction is one of frames.
 
     Without ``space directions`` the axes are not the patient's, and without ``spacings`` as well
@@ -77,11 +66,6 @@ def read_frames(path: Path) -> Frames:
         ImageError: the file is missing, damaged or cut off.
         GeometryError: several values per voxel, or an affine that cannot be used.
     """
-    return read_stored(path).frames()
-
-
-def read_stored(path: Path) -> Stored:
-    """As `read_frames`, in the type that the file stores."""
     return frames_of(*read_nrrd_fields(path))
 
 
@@ -110,9 +94,7 @@ def read_nrrd_fields(path: Path) -> tuple[Stored, dict[str, Any]]:
     # First what is not space, then space in the file's own order.
     outside = [axis for axis in range(len(sizes)) if axis not in inside]
     data = data.transpose(*outside, *inside).reshape(-1, *(sizes[axis] for axis in inside))
-    whole = data.dtype.kind != "f"
-    where = place.affine, place.extent, place.oriented, place.note
-    return Stored(data, *where, whole=whole), header
+    return Stored(data, *place, whole=data.dtype.kind != "f"), header
 
 
 def _axes_of_space(header: dict[str, Any], dimension: int) -> list[int]:
@@ -270,7 +252,7 @@ def _number(header: dict[str, Any], name: str) -> int:
         ) from None
 
 
-def _place(header: dict[str, Any], inside: list[int]) -> _Place:
+def _place(header: dict[str, Any], inside: list[int]) -> Place:
     affine = np.diag([-1.0, -1.0, 1.0, 1.0])
     ndim = len(inside)
     if "space directions" not in header:
@@ -282,7 +264,7 @@ def _place(header: dict[str, Any], inside: list[int]) -> _Place:
         if known:
             affine[:ndim, :ndim] *= spacings[inside]
         extent: Extent = "unknown" if not known else "volume" if ndim == 3 else "plane"
-        return _Place(affine, extent, oriented=False)
+        return Place(affine, extent, oriented=False)
     vectors = _directions(header, int(header["dimension"]))
     space = str(header.get("space", "")).lower()
     signs = _SPACES.get(space)
@@ -306,7 +288,7 @@ def _place(header: dict[str, Any], inside: list[int]) -> _Place:
         affine = Affine(affine).upright()
     note = None if "space origin" in header else _NO_ORIGIN
     extent = "volume" if ndim == 3 else "plane"
-    return _Place(affine + 0.0, extent, signs is not None, note)
+    return Place(affine + 0.0, extent, signs is not None, note)
 
 
 def _unit(header: dict[str, Any]) -> float:
@@ -317,11 +299,6 @@ def _unit(header: dict[str, Any]) -> float:
     return _MM[units.pop()]
 
 
-def read_frame(path: Path, frame: int) -> Volume:
-    """One of several frames, from 0."""
-    return read_frames(path).one(frame)
-
-
-def read(path: Path, series: int | None) -> Volume:
-    """See `read_frames`; several frames are no image."""
-    return read_frames(path).only()
+def read(path: Path, frame: int | None) -> Volume:
+    """See `read_stored`; several frames are no image."""
+    return read_stored(path).image(frame)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.geometry.volume import Extent, Volume
-from napari_ssn.io.frames import Frames
+
+
+class Place(NamedTuple):
+    """Affine in mm, what it measures, whether it is the patient's, and what is to be said of it."""
+
+    affine: NDArray[np.float64]
+    extent: Extent
+    oriented: bool
+    note: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +32,9 @@ class Stored:
         values: (frames, *S) numbers of any kind, in the order in memory that the file has; they
             belong to whoever read them.
         affine, extent, oriented, note: see `Volume`.
-        step_s, labels, whole: see `Frames`.
+        step_s: seconds from frame to frame; None where the file does not say.
+        labels: whether the file calls itself a label map.
+        whole: whether its values are stored as whole numbers.
     """
 
     values: NDArray[Any]
@@ -41,7 +52,7 @@ class Stored:
     @classmethod
     def of(cls, volume: Volume) -> Stored:
         """What was read as an image already."""
-        place = volume.affine, volume.extent, volume.oriented, volume.note
+        place = Place(volume.affine, volume.extent, volume.oriented, volume.note)
         return cls(volume.data, *place, whole=False)
 
     @property
@@ -66,6 +77,33 @@ class Stored:
             data = np.ascontiguousarray(self.values, dtype=np.float32)
         return Volume(data, self.affine, self.extent, self.oriented, note=self.note)
 
-    def frames(self) -> Frames:
-        """The values as an image's with all of its frames."""
-        return Frames(self.volume(), self.step_s, self.labels, self.whole)
+    def image(self, frame: int | None) -> Volume:
+        """A frame, from 0, as an image, or the only one; GeometryError where there is no such."""
+        shape = (*self.space, self.channels)
+        if frame is None and self.channels > 1:
+            raise not_whole(shape)
+        first = frame or 0
+        if not 0 <= first < self.channels:
+            raise no_frame(first, shape)
+        return replace(self, values=self.values[first : first + 1]).volume()
+
+
+def not_whole(shape: tuple[int, ...]) -> GeometryError:
+    """What is said of several frames where one image is wanted.
+
+    Args:
+        shape: of the grid, then how many.
+    """
+    return GeometryError(
+        "Time series and images of several channels are not read as a whole "
+        f"({_size(shape)}): name a frame, or save one 3D image of it as its own file."
+    )
+
+
+def no_frame(frame: int, shape: tuple[int, ...]) -> GeometryError:
+    """What is said where a file has no frame of this number, from 0."""
+    return GeometryError(f"There is no frame {frame + 1} in this image ({_size(shape)}).")
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))
