@@ -21,7 +21,7 @@ from napari_ssn.documents.card import ModelCard, read_card
 from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.diameters import Diameter
-from napari_ssn.io.dicom.series import DicomSeries, check_series, told_of
+from napari_ssn.io.dicom.series import DicomSeries, told_of
 from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
 from napari_ssn.io.formats import (
     CAPTURED_SUFFIX,
@@ -29,6 +29,7 @@ from napari_ssn.io.formats import (
     PARAMETRIC_SUFFIX,
     REPORT_SUFFIX,
     about,
+    check_series,
     files_of,
     is_nifti,
     is_sidecar,

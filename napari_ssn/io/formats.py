@@ -8,7 +8,7 @@ reads or writes one: nobody waits for the libraries of formats that they do not 
     read_stored(path) -> Stored             those that may hold several images of one grid
     encode(content, path, series) -> bytes  those with suffixes that are written
     encode_several(content, series)         instead, those that write a file beside their own
-    remark(content, series) -> str          the same: what to know of what was written; perhaps ""
+    remark(content) -> str                  those but DICOM: what to know of it; perhaps ""
     label_maps(files, affine, shape, count, labels), checked(files, record)
                                             those of DICOM: what `verify` compares
 """
@@ -54,7 +54,7 @@ class Format(NamedTuple):
 
     What is written ``beside`` has that end instead of its own: the file that it refers to.
     Files with ``frames`` may hold several images of one grid. It is ``said`` so, with its usual
-    ends, and ``needs`` an extra of the package.
+    ends, and ``needs`` an extra of the package. Of what was written there is a ``caution``.
     """
 
     home: str
@@ -64,6 +64,7 @@ class Format(NamedTuple):
     frames: bool = False
     said: str = ""
     needs: str = ""
+    caution: str = ""
 
     @property
     def name(self) -> str:
@@ -90,11 +91,14 @@ _NO_FORMAT = (
 )
 
 
-def _dicom(home: str, *written: str, beside: str = "", said: str = "DICOM") -> Format:
-    return Format(f"dicom.{home}", (), written, beside, said=said, needs="dicom")
+def _dicom(
+    home: str, *written: str, beside: str = "", said: str = "DICOM", caution: str = ""
+) -> Format:
+    return Format(f"dicom.{home}", (), written, beside, False, said, "dicom", caution)
 
 
 _CAPTURED = _dicom("captured", CAPTURED_SUFFIX)
+_MAKING = _dicom("making")
 _DICOM = _dicom("read", said="a DICOM series (a folder, a zip or a file of it)")
 _ZARR = Format("omezarr", frames=True, said="OME-Zarr (.zarr)")
 #: DICOM segmentations of whoever wrote them; they are no images.
@@ -112,7 +116,7 @@ FORMATS = (
     _dicom("structured", REPORT_SUFFIX, beside=DICOM_SUFFIX),
     _dicom("structures", STRUCTURES_SUFFIX),
     _dicom("parametric", PARAMETRIC_SUFFIX),
-    _dicom("labelled", _LABELLED_SUFFIX),
+    _dicom("labelled", _LABELLED_SUFFIX, caution="few viewers read this kind yet"),
     _dicom("segmentation", DICOM_SUFFIX),
 )
 #: Images that are read, by what a person calls them.
@@ -273,25 +277,40 @@ def _writer(path: Path) -> Format | None:
 def about(path: Path, content: Content, series: DicomSeries | None = None) -> str:
     """What somebody should know of a file of this name that was written; empty if nothing."""
     found = _writer(path)
-    return "" if found is None else str(found.known().remark(content, series))
+    if found is None:
+        return ""
+    if not found.needs:
+        return str(found.known().remark(content))
+    return "; ".join(filter(None, (about_picture(series), found.caution)))
 
 
 def encode_picture(
     pixels: NDArray[np.uint8], model: str, unlike: bool, series: DicomSeries | None
 ) -> bytes:
     """A picture (h, w, 3) as DICOM, see `dicom.captured.encode_picture`."""
+    series = check_series(series)
     whole: bytes = _CAPTURED.known().encode_picture(pixels, model, unlike, series)
     return whole
 
 
 def about_picture(series: DicomSeries | None) -> str:
     """What somebody should know of a picture that was written as DICOM."""
-    return str(_CAPTURED.known().remark(series))
+    return str(_MAKING.known().about_file(check_series(series)))
+
+
+def check_series(series: DicomSeries | None) -> DicomSeries:
+    """The series that a DICOM segmentation belongs to; ExportError if there is none."""
+    if series is None:
+        raise ExportError(
+            "A DICOM segmentation belongs to a DICOM series, and this image did not come from "
+            "one: write .nii.gz or .seg.nrrd."
+        )
+    return series
 
 
 def identity(whole: bytes, refers_to: bytes | None = None) -> Written:
     """What a sidecar says of a DICOM file that was encoded, see `dicom.making.identity`."""
-    found: Written = Format("dicom.making").known().identity(whole, refers_to)
+    found: Written = _MAKING.known().identity(whole, refers_to)
     return found
 
 
@@ -330,6 +349,8 @@ def encode(content: Content, path: Path, series: DicomSeries | None = None) -> d
     if found is None:
         raise ExportError(_NO_FORMAT)
     known = found.known()
+    if found.needs:
+        check_series(series)
     if not found.beside:
         return {path: known.encode(content, path, series)}
     encoded = known.encode_several(content, series)

@@ -124,6 +124,6 @@ def encode(content: Content, path: Path, series: object) -> bytes:
     return encode_content(content, compressed=path.name.lower().endswith(".gz"))
 
 
-def remark(content: Content, series: object) -> str:
+def remark(content: Content) -> str:
     """That programs which take a straight grid alone cannot open it, where that is so."""
     return "" if opens_in_itk(content.affine, content.space) else NOT_IN_ITK

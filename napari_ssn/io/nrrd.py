@@ -149,6 +149,6 @@ def encode(content: Content, path: Path, series: object) -> bytes:
     return encode_seg_nrrd(content)
 
 
-def remark(content: Content, series: object) -> str:
+def remark(content: Content) -> str:
     """Nothing: whatever reads the format reads all of it."""
     return ""

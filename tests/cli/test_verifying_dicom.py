@@ -18,7 +18,7 @@ from napari_ssn.cli.segmenting import segment_image
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.hooks import dicom as opening
 from napari_ssn.io.dicom.naming import known_words
-from napari_ssn.io.dicom.segments import label_maps_on
+from napari_ssn.io.dicom.segments import label_maps
 from napari_ssn.io.napari_hooks import write_labels
 from tests.support.dicoms import make_multiframe, make_series
 from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
@@ -146,14 +146,14 @@ def test_label_maps_of_a_file_lie_on_the_grid_of_its_image(
     affine, path = AFFINES[name], tmp_path / "a.dcm"
     found = maps(3, affine)
     ssn.write(found, path, model=card(), source=SOURCES[kind](tmp_path, affine))
-    back = label_maps_on(path, affine, SPACE, 3, 2)
+    back = label_maps([path], affine, SPACE, 3, 2)
     np.testing.assert_array_equal(back, [one.label_map for one in found])
     with pytest.raises(ImageError, match="other segments than expected"):
-        label_maps_on(path, affine, SPACE, 2, 2)
+        label_maps([path], affine, SPACE, 2, 2)
     elsewhere = affine.copy()
     elsewhere[:3, 3] += affine[:3, 0]  # by a whole voxel: out of the grid
     with pytest.raises(GeometryError, match="does not lie on the grid"):
-        label_maps_on(path, elsewhere, SPACE, 3, 2)
+        label_maps([path], elsewhere, SPACE, 3, 2)
 
 
 def retold(change: Callable[[pydicom.Dataset], None], path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import napari_ssn as ssn
 from napari_ssn.errors import ExportError
-from napari_ssn.io.dicom.segments import label_maps_on, read_dicom_seg
+from napari_ssn.io.dicom.segments import label_maps, read_dicom_seg
 from tests.support.dicoms import check_leaves_out, told
 from tests.support.segmentations import AFFINES, SOURCES, SPACE, card, maps, series
 
@@ -40,7 +40,7 @@ def test_a_hypothesis_comes_back(tmp_path: Path, name: str, kind: str) -> None:
     for number in (1, 2):
         volume = seg.get_volume(segment_numbers=[number], perpendicular_tol=1.0)
         assert volume.array.sum() == (one.label_map == number).sum()
-    np.testing.assert_array_equal(label_maps_on(path, affine, SPACE, 1, 2)[0], one.label_map)
+    np.testing.assert_array_equal(label_maps([path], affine, SPACE, 1, 2)[0], one.label_map)
     opened = read_dicom_seg(path.read_bytes())
     assert opened is not None
     (layer,) = opened[1]
@@ -65,4 +65,4 @@ def test_several_are_refused_and_nothing_outlined_is_held(tmp_path: Path) -> Non
     nothing = ssn.Hypothesis(np.zeros(SPACE, np.uint8), affine, None)
     ssn.write(nothing, path, source=source)
     assert pydicom.dcmread(path).NumberOfFrames == 1
-    assert not label_maps_on(path, affine, SPACE, 1, 1).any()
+    assert not label_maps([path], affine, SPACE, 1, 1).any()

@@ -441,9 +441,9 @@ def test_positions_rounded_to_a_tenth_of_a_millimetre(tmp_path: Path, between: f
     labels[2:5, 1:4, 3:37] = 1
     one = ssn.Hypothesis(labels, volume.affine, None)
     ssn.write(one, tmp_path / "seg.dcm", source=volume)
-    from napari_ssn.io.dicom.segments import label_maps_on
+    from napari_ssn.io.dicom.segments import label_maps
 
-    back = label_maps_on(tmp_path / "seg.dcm", volume.affine, labels.shape, 1, 1)
+    back = label_maps([tmp_path / "seg.dcm"], volume.affine, labels.shape, 1, 1)
     np.testing.assert_array_equal(back[0], labels)
     # A slice that is missing is found out all the same.
     paths[20].unlink()
@@ -500,9 +500,9 @@ def test_a_dental_ct_of_many_frames(tmp_path: Path, by: str) -> None:
     labels = (values() > 0).astype(np.uint8)
     hypothesis = ssn.Hypothesis(labels, volume.affine, None)
     ssn.write(hypothesis, tmp_path / "seg.dcm", source=volume)
-    from napari_ssn.io.dicom.segments import label_maps_on
+    from napari_ssn.io.dicom.segments import label_maps
 
-    back = label_maps_on(tmp_path / "seg.dcm", volume.affine, SPACE, 1, 1)
+    back = label_maps([tmp_path / "seg.dcm"], volume.affine, SPACE, 1, 1)
     np.testing.assert_array_equal(back[0], labels)
 
 

@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.pixels import check_decodable, complete
-from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, check_series
+from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries
 from napari_ssn.io.dicom.source import sources
 
 _SERIES_NUMBER = 9104
@@ -21,7 +21,7 @@ _DAMAGED = "The DICOM picture is damaged or cut off: copy or export it again."
 
 
 def encode_picture(
-    pixels: NDArray[np.uint8], model: str, unlike: bool, series: DicomSeries | None
+    pixels: NDArray[np.uint8], model: str, unlike: bool, series: DicomSeries
 ) -> bytes:
     """A picture (h, w, 3) in the study of a series, which it says nothing of.
 
@@ -29,9 +29,8 @@ def encode_picture(
         pixels: RGB.
         model: name of the one that made what is on it.
         unlike: whether the image is unlike those that the model was trained on.
-        series: whose patient and study it has; ExportError where there is none.
+        series: whose patient and study it has.
     """
-    series = check_series(series)
     with making.refused():
         header = sources(series, [0], np.zeros((1, 1, 1)))[0][0]
         made = SCImage(
@@ -49,11 +48,6 @@ def encode_picture(
         made.PatientOrientation, made.Laterality, made.BurnedInAnnotation = "", "", "NO"
         made.ImageComments = making.notice(unlike)
         return making.written(made, series)
-
-
-def remark(series: DicomSeries | None) -> str:
-    """See `making.about_file`."""
-    return making.about_file(check_series(series))
 
 
 def read_page(whole: bytes) -> NDArray[np.uint8] | None:

@@ -13,14 +13,14 @@ from napari_ssn.errors import ExportError
 from napari_ssn.io.content import Content, as_volume
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.segmentation import check_grid
-from napari_ssn.io.dicom.series import DicomSeries, check_series, short
+from napari_ssn.io.dicom.series import DicomSeries, short
 from napari_ssn.io.dicom.source import refer, sources
 
 _SERIES_NUMBER = 9103
 _NO_MAPS = "A parametric map holds probabilities: write label maps as .dcm."
 
 
-def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
+def encode(content: Content, path: Path, series: DicomSeries) -> bytes:
     """A parametric map of probabilities, float32; a channel for each label but the background.
 
     Slices on which no label is likely at all are left out; of nothing anywhere there is one.
@@ -33,7 +33,7 @@ def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
     Raises:
         ExportError: content of label maps, another grid, or headers that lack too much.
     """
-    series, likely = check_series(series), content.probability
+    likely = content.probability
     if likely is None:
         raise ExportError(_NO_MAPS)
     check_grid(content, series)
@@ -74,8 +74,3 @@ def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
         if series.frames is not None:
             refer(made, series, planes)
         return making.written(made, series)
-
-
-def remark(content: Content, series: DicomSeries | None) -> str:
-    """See `making.about_file`."""
-    return making.about_file(check_series(series))

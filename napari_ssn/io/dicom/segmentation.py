@@ -19,8 +19,9 @@ from napari_ssn.errors import ExportError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.io.content import Content, Segment, as_volume
 from napari_ssn.io.dicom import making
-from napari_ssn.io.dicom.segments import Said, label_maps_on, said
-from napari_ssn.io.dicom.series import DicomSeries, check_series, short
+from napari_ssn.io.dicom.segments import Said, said
+from napari_ssn.io.dicom.segments import label_maps as label_maps
+from napari_ssn.io.dicom.series import DicomSeries, short
 from napari_ssn.io.dicom.source import even, places, refer, sources
 
 _MISSING = (
@@ -200,28 +201,11 @@ def _descriptions(content: Content, segments: list[Segment]) -> Iterator[Any]:
         yield made
 
 
-def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
-    """Content of a DICOM segmentation, see `make_segmentation`; ExportError without a series."""
-    series = check_series(series)
+def encode(content: Content, path: Path, series: DicomSeries) -> bytes:
+    """Content of a DICOM segmentation, see `make_segmentation`."""
     made = make_segmentation(content, series)
     with making.refused():
         return making.written(made.segmentation, series)
-
-
-def remark(content: Content, series: DicomSeries | None) -> str:
-    """See `making.about_file`."""
-    return making.about_file(check_series(series))
-
-
-def label_maps(
-    files: Sequence[Path],
-    affine: NDArray[np.float64],
-    shape: Sequence[int],
-    count: int,
-    labels: int,
-) -> NDArray[np.uint8]:
-    """See `segments.label_maps_on`."""
-    return label_maps_on(files[0], affine, shape, count, labels)
 
 
 def checked(files: Sequence[Path], record: Provenance) -> tuple[list[Said], str | None]:

@@ -148,13 +148,17 @@ def read_dicom_seg(
     return display, parts
 
 
-def label_maps_on(
-    path: Path, affine: NDArray[np.float64], shape: Sequence[int], count: int, labels: int
+def label_maps(
+    files: Sequence[Path],
+    affine: NDArray[np.float64],
+    shape: Sequence[int],
+    count: int,
+    labels: int,
 ) -> NDArray[np.uint8]:
     """Label maps of hypotheses that this plugin wrote, on the grid of their image.
 
     Args:
-        path: of the file, with a segment per label and hypothesis.
+        files: the last has a segment per label and hypothesis; a report may come before it.
         affine, shape: of the grid.
         count: of hypotheses.
         labels: of each, without the background.
@@ -166,7 +170,7 @@ def label_maps_on(
         ImageError, GeometryError: see `read_dicom_seg`; the file holds something else, or lies
             elsewhere.
     """
-    found, space = _Segments.of(member(path).whole()), (*shape, 1)[:3]
+    found, space = _Segments.of(member(files[-1]).whole()), (*shape, 1)[:3]
     if np.linalg.det(affine) < 0:
         found = found.reversed()
     if found.fractional or found.count != count * labels:

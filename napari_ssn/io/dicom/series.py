@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.documents.ran import coded
 from napari_ssn.documents.sidecar import DicomInput
-from napari_ssn.errors import ExportError, ImageError
+from napari_ssn.errors import ImageError
 from napari_ssn.geometry.acquired import Acquired
 from napari_ssn.geometry.declared import Declared
 from napari_ssn.io.dicom.declared import declared_of
@@ -121,16 +121,6 @@ def input_of(source: object, image_sha256: str) -> DicomInput | None:
         slice_thickness_mm=acquired.thickness_mm,
         kernel_sha256=acquired.kernel,
     )
-
-
-def check_series(series: DicomSeries | None) -> DicomSeries:
-    """The series that a DICOM segmentation belongs to; ExportError if there is none."""
-    if series is None:
-        raise ExportError(
-            "A DICOM segmentation belongs to a DICOM series, and this image did not come from "
-            "one: write .nii.gz or .seg.nrrd."
-        )
-    return series
 
 
 def check_one_patient(sources: Sequence[object]) -> None:

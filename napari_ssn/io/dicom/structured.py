@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from highdicom import sr
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
-from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
@@ -28,8 +27,9 @@ from napari_ssn.io.content import Content, Segment
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.segmentation import Made, make_segmentation
-from napari_ssn.io.dicom.segments import Said, label_maps_on, said, whose
-from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, check_series, short
+from napari_ssn.io.dicom.segments import Said, said, whose
+from napari_ssn.io.dicom.segments import label_maps as label_maps
+from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, short
 from napari_ssn.io.measured import LEVEL, Measured, Spread, measured
 
 _SERIES_NUMBER = 9101
@@ -52,7 +52,7 @@ _KINDS: tuple[RangeKind, ...] = get_args(RangeKind)
 _ROUNDING = 1e-9
 
 
-def encode_several(content: Content, series: DicomSeries | None) -> tuple[bytes, bytes]:
+def encode_several(content: Content, series: DicomSeries) -> tuple[bytes, bytes]:
     """A structured report, and the DICOM segmentation that it refers to.
 
     Args:
@@ -62,7 +62,6 @@ def encode_several(content: Content, series: DicomSeries | None) -> tuple[bytes,
     Raises:
         ExportError: nothing is known of sizes, or as `make_segmentation`.
     """
-    series = check_series(series)
     if content.record is None:
         raise ExportError(_NO_RECORD)
     found = measured(content.record)
@@ -70,11 +69,6 @@ def encode_several(content: Content, series: DicomSeries | None) -> tuple[bytes,
     with making.refused():
         report = _report(content, found, made, series)
         return making.written(report, series), making.written(made.segmentation, series)
-
-
-def remark(content: Content, series: DicomSeries | None) -> str:
-    """See `making.about_file`."""
-    return making.about_file(check_series(series))
 
 
 def _report(content: Content, found: list[Measured], made: Made, series: DicomSeries) -> Any:
@@ -253,17 +247,6 @@ def stated(path: Path) -> Stated:
             str(report.get("PatientIdentityRemoved") or "") != "YES",
         ),
     )
-
-
-def label_maps(
-    files: Sequence[Path],
-    affine: NDArray[np.float64],
-    shape: Sequence[int],
-    count: int,
-    labels: int,
-) -> NDArray[np.uint8]:
-    """Label maps of the segmentation that was written with a report."""
-    return label_maps_on(files[-1], affine, shape, count, labels)
 
 
 def checked(files: Sequence[Path], record: Provenance) -> tuple[list[Said], str | None]:

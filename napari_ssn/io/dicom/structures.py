@@ -30,7 +30,7 @@ from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.outlines import in_slices, lines
 from napari_ssn.io.dicom.segmentation import check_grid
 from napari_ssn.io.dicom.segments import Said, whose
-from napari_ssn.io.dicom.series import DicomSeries, check_series, short
+from napari_ssn.io.dicom.series import DicomSeries, short
 from napari_ssn.io.dicom.source import even, places, sources
 
 _SERIES_NUMBER = 9102
@@ -59,7 +59,7 @@ class _Structure(NamedTuple):
     description: str = ""
 
 
-def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
+def encode(content: Content, path: Path, series: DicomSeries) -> bytes:
     """A structure set of hypotheses, and of what many of them agree on where that is known.
 
     Args:
@@ -70,17 +70,11 @@ def encode(content: Content, path: Path, series: DicomSeries | None) -> bytes:
     Raises:
         ExportError: content of probabilities, another grid, or headers that lack too much.
     """
-    series = check_series(series)
     if content.probability is not None:
         raise ExportError(_NO_CONTOURS)
     check_grid(content, series)
     with making.refused():
         return making.written(_made(content, series), series)
-
-
-def remark(content: Content, series: DicomSeries | None) -> str:
-    """See `making.about_file`."""
-    return making.about_file(check_series(series))
 
 
 def _structures(content: Content) -> Iterator[_Structure]:
