@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.arrays import Floats
 
+#: From left, posterior, superior, as DICOM and ITK count, to right, anterior, superior, and back.
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SINGULAR = "The image's affine is singular: a voxel size is zero or next to it."
 
 

@@ -109,6 +109,11 @@ class Display:
         turn = Reorientation.for_display(volume.affine, len(volume.space))
         return cls(turn, volume.affine, volume.space, volume.extent, volume.oriented)
 
+    @classmethod
+    def on(cls, affine: Matrix, space: tuple[int, ...]) -> Display:
+        """Show a grid in a patient so."""
+        return cls(Reorientation.for_display(affine, len(space)), affine, space)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the shown array."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_ssn.errors import GeometryError
-from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.affine import LPS, Affine
 from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.orientation import Reorientation, letters_of
 from napari_ssn.geometry.transforms import (
@@ -24,8 +24,6 @@ from napari_ssn.geometry.transforms import (
     scaling,
 )
 
-# From left, posterior, superior to the right, anterior, superior of a `Volume`.
-_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _REVERSED = Reorientation((2, 1, 0), (False,) * 3)
 # What a reader rounds an affine by, in mm at the far end of a grid.
 _ROUNDED_MM = 1e-3
@@ -162,8 +160,8 @@ def _with_direction(direction: Matrix, now: Matrix, metadata: Mapping[str, Any])
         turned = straight.copy()
         turned[:3, :3] = turn * spacing
         if same_place(now, turned) and not same_place(turned, straight):
-            return Reading(_REVERSED, _FROM_LPS @ affine, turned, straight=False)
-    return Reading(_REVERSED, _FROM_LPS @ affine, straight)
+            return Reading(_REVERSED, LPS @ affine, turned, straight=False)
+    return Reading(_REVERSED, LPS @ affine, straight)
 
 
 def _believable(sizes: Floats, origin: Matrix, direction: Matrix) -> bool:

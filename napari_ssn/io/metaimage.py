@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
-from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.affine import LPS, Affine
 from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.io import source
 from napari_ssn.io.stored import Stored
@@ -31,7 +31,6 @@ _BYTES = {
     "CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4,
     "LONG_LONG": 8, "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8,
 }  # fmt: skip
-_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 class _Kept:
@@ -80,7 +79,7 @@ def read_stored(path: Path) -> Stored:
         raise GeometryError("The fourth axis of the image leans into those of space.")
     affine = np.eye(4)
     affine[:axes, :axes], affine[:axes, 3] = steps[:axes, :axes], origin[:axes]
-    return _placed(fields, _in_frames(values), _LPS @ affine + 0.0)
+    return _placed(fields, _in_frames(values), LPS @ affine + 0.0)
 
 
 def _in_frames(values: NDArray[Any]) -> NDArray[Any]:

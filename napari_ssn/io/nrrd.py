@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import ExportError
+from napari_ssn.geometry.affine import LPS
 from napari_ssn.io.content import Code, Content, Segment, Terms, as_volume, box_of, stacked
 
-# From right, anterior, superior to the left, posterior, superior of the file.
-_LPS = np.diag([-1.0, -1.0, 1.0])
 _CATEGORIES = "Segmentation category and type - DICOM master list"
 _REGIONS = "Anatomic codes - DICOM master list"
 _NOTICE = "Research use only - not a medical device"
@@ -42,6 +41,7 @@ def encode_seg_nrrd(content: Content) -> bytes:
     several = len(maps) > 1
     # The first axis is the fastest in the file: the layers of a voxel lie side by side.
     data = _interleaved(maps) if several else stacked(maps)[..., 0]
+    *axes, origin = (LPS @ content.affine)[:3].T
     head = [
         "NRRD0004",
         "# Complete NRRD file format specification at:",
@@ -50,10 +50,10 @@ def encode_seg_nrrd(content: Content) -> bytes:
         f"dimension: {data.ndim}",
         "space: left-posterior-superior",
         f"sizes: {' '.join(map(str, data.shape))}",
-        f"space directions: {'none ' if several else ''}{_directions(content.affine)}",
+        f"space directions: {'none ' if several else ''}{' '.join(map(_vector, axes))}",
         f"kinds: {'list ' if several else ''}domain domain domain",
         "encoding: gzip",
-        f"space origin: {_vector(_LPS @ content.affine[:3, 3])}",
+        f"space origin: {_vector(origin)}",
     ]
     fields = [*_segmentation(content)]
     for number, segment in enumerate(content.segments()):
@@ -71,11 +71,6 @@ def _interleaved(maps: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         box, layer = box_of(one != 0), out[k]
         layer[box] = one[box]
     return out
-
-
-def _directions(affine: NDArray[np.float64]) -> str:
-    """What a step along each axis of the grid is, one vector per axis."""
-    return " ".join(_vector(column) for column in (_LPS @ affine[:3, :3]).T)
 
 
 def _vector(values: NDArray[np.float64]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
-from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.affine import LPS, Affine
 from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.io import source
 from napari_ssn.io.nrrd_header import read_header
@@ -253,7 +253,7 @@ def _number(header: dict[str, Any], name: str) -> int:
 
 
 def _place(header: dict[str, Any], inside: list[int]) -> Place:
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+    affine = LPS.copy()
     ndim = len(inside)
     if "space directions" not in header:
         if "space" in header:

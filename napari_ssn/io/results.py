@@ -14,7 +14,6 @@ from napari_ssn.core.hypotheses import ProbabilityMap
 from napari_ssn.documents.sidecar import Choice, Provenance, read_sidecar
 from napari_ssn.errors import DataError, SSNError
 from napari_ssn.geometry.display import Display
-from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.io.content import plain_labels
 from napari_ssn.io.formats import files_of, written_by
 from napari_ssn.io.hashes import label_map_hash, probability_hash
@@ -79,8 +78,7 @@ def own_dicom(path: Path) -> tuple[Display, list[Opened]] | None:
     except SSNError:
         return None
     parts = list(_label_maps(maps, record))
-    turn = Reorientation.for_display(affine, len(shape))
-    return (Display(turn, affine, shape), parts) if parts else None
+    return (Display.on(affine, shape), parts) if parts else None
 
 
 def _label_maps(values: NDArray[Any], record: Provenance) -> Iterator[Opened]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 
 from napari_ssn.errors import ImageError
+from napari_ssn.geometry.affine import LPS
 from napari_ssn.geometry.display import Display
-from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import check_inflates, reading
 from napari_ssn.io.dicom.header import STRUCTURE_SET, instance
@@ -39,7 +39,6 @@ _ELSEWHERE = (
     "The contours of the DICOM structure set do not lie on slices of the image: it is not opened."
 )
 _NOTHING = "The DICOM structure set holds no closed contours."
-_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def read_structures(whole: bytes, volumes: Sequence[Volume]) -> tuple[Display, list[Opened]] | None:
@@ -68,7 +67,7 @@ def read_structures(whole: bytes, volumes: Sequence[Volume]) -> tuple[Display, l
     if image is None:
         return None
     check_memory(8 * math.prod(image.space))
-    to_index, space = np.linalg.inv(_LPS @ image.affine), image.space
+    to_index, space = np.linalg.inv(LPS @ image.affine), image.space
 
     def masks() -> Iterator[tuple[PlainLabel, NDArray[Any]]]:
         for number, about in named:
@@ -83,8 +82,7 @@ def read_structures(whole: bytes, volumes: Sequence[Volume]) -> tuple[Display, l
     parts = list(packed(masks(), space, own=False))
     if not any(one.labels for one in parts):
         raise ImageError(_NOTHING)
-    turn = Reorientation.for_display(image.affine, len(space))
-    return Display(turn, image.affine, space), parts
+    return Display.on(image.affine, space), parts
 
 
 def _uid(volume: Volume) -> str:

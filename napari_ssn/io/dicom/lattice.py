@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
-from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.affine import LPS, Affine
 from napari_ssn.io.dicom.damage import reading
 
-_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _POSITION = "PlanePositionSequence"
 # How far slices may slant, as highdicom measures it (its own default is next to nothing), and
 # how far a frame may lie off the line of all, as a share of the way from slice to slice.
@@ -37,6 +36,14 @@ class Lattice:
     affine: NDArray[np.float64]
     space: tuple[int, int, int]
     how: Mapping[str, float]
+
+
+def backwards(affine: NDArray[np.float64], slices: int) -> NDArray[np.float64]:
+    """The affine of a grid whose slices, so many, are taken in the reverse order."""
+    out = affine.copy()
+    out[:, 3] += (slices - 1) * out[:, 2]
+    out[:, 2] *= -1
+    return out
 
 
 def lattice_of(image: Any, damaged: str, nowhere: str) -> Lattice:
@@ -64,7 +71,7 @@ def lattice_of(image: Any, damaged: str, nowhere: str) -> Lattice:
     slices, rows, columns = (int(size) for size in grid.spatial_shape)
     # From (slice, row, column) towards left, posterior, superior.
     slanted = _slanted(image, grid.affine, how.get("atol", 0.0), damaged, nowhere)
-    affine = (_LPS @ slanted)[:, [2, 1, 0, 3]]
+    affine = (LPS @ slanted)[:, [2, 1, 0, 3]]
     if Affine(affine).voxel_mm3 < _NO_VOLUME:
         raise GeometryError(nowhere)
     return Lattice(affine, (columns, rows, slices), how)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.affine import LPS
 from napari_ssn.geometry.display import Display
-from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.io.dicom.damage import check_inflates, reading
-from napari_ssn.io.dicom.lattice import lattice_of, places_of
+from napari_ssn.io.dicom.lattice import backwards, lattice_of, places_of
 from napari_ssn.io.dicom.modalities import shown_text
 from napari_ssn.io.dicom.pixels import check_decodable, complete
 from napari_ssn.io.opened import Opened
@@ -34,7 +34,6 @@ _OTHERS = (
     "The DICOM parametric map holds something else than probabilities, which is not read: export "
     "the same map as NIfTI."
 )
-_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MAPPING = "RealWorldValueMappingSequence"
 # Of a slice, how far a frame may be off it.
 _OFF = 0.1
@@ -67,7 +66,7 @@ def read_map(whole: bytes, frames: Collection[str] = ()) -> tuple[Display, list[
     places = places_of(image, _DAMAGED)
     if len(places) != len(names):
         raise GeometryError(_NO_GRID)
-    to_index = np.linalg.inv(_LPS @ grid.affine)
+    to_index = np.linalg.inv(LPS @ grid.affine)
     index = places @ to_index[2, :3] + to_index[2, 3]
     values = [np.zeros(grid.space, np.float32) for _ in kinds]
     with reading(_DAMAGED):
@@ -81,17 +80,10 @@ def read_map(whole: bytes, frames: Collection[str] = ()) -> tuple[Display, list[
     affine = grid.affine
     if np.linalg.det(affine) < 0:
         # Right-handed, as images are read.
-        affine = affine @ _turned(grid.space[2])
+        affine = backwards(affine, grid.space[2])
         values = [one[..., ::-1] for one in values]
-    display = Display(Reorientation.for_display(affine, 3), affine, grid.space)
-    return display, [Opened(one, name) for one, name in zip(values, kinds, strict=True)]
-
-
-def _turned(slices: int) -> NDArray[np.float64]:
-    """From the index of a slice to that of the slice with as many behind it."""
-    turn = np.diag([1.0, 1.0, -1.0, 1.0])
-    turn[2, 3] = slices - 1
-    return turn
+    parts = [Opened(one, name) for one, name in zip(values, kinds, strict=True)]
+    return Display.on(affine, grid.space), parts
 
 
 def _planes(file: Dataset) -> Iterator[NDArray[Any]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import ExportError
-from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.affine import LPS, Affine
 from napari_ssn.io.content import Content, Segment, as_volume
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.segments import Said, said
@@ -34,7 +34,6 @@ _ELSEWHERE = (
 _SERIES_NUMBER = 9100
 # Far below what anybody could see, far above what a header's decimal strings round off.
 _SHARE_OF_VOXEL = 0.05
-_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
 class Made(NamedTuple):
@@ -117,7 +116,7 @@ def check_grid(content: Content, series: DicomSeries) -> None:
     with making.refused():
         positions, steps = places(series)
         positions = even(positions)
-    affine = _LPS @ content.affine[:3]
+    affine = (LPS @ content.affine)[:3]
     size = float(Affine(affine).lengths.min())
     # The grid is affine on either side: where three corners of every slice agree, all agrees.
     columns, rows = (n - 1 for n in space[:2])

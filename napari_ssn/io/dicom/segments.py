@@ -15,11 +15,10 @@ from pydicom import dcmread
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.display import Display
-from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.geometry.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import check_inflates, quiet, reading
-from napari_ssn.io.dicom.lattice import lattice_of
+from napari_ssn.io.dicom.lattice import backwards, lattice_of
 from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.mending import is_background, label_of, segmentation
 from napari_ssn.io.dicom.pixels import undecodable
@@ -76,9 +75,7 @@ class _Segments:
 
     def reversed(self) -> _Segments:
         """The same with its slices in the reverse order."""
-        affine = self.affine.copy()
-        affine[:, 3] += (self.space[2] - 1) * affine[:, 2]
-        affine[:, 2] *= -1
+        affine = backwards(self.affine, self.space[2])
         return replace(self, affine=affine, turned=not self.turned)
 
     @property
@@ -136,7 +133,6 @@ def read_dicom_seg(
         found = _Segments.of(whole)
         if frames and str(found.seg.get("FrameOfReferenceUID")) not in frames:
             return None
-        display = Display(Reorientation.for_display(found.affine, 3), found.affine, found.space)
         if found.fractional:
             parts = [
                 Opened(values.astype(np.float32), label.name, {1: label})
@@ -145,7 +141,7 @@ def read_dicom_seg(
         else:
             own = str(found.seg.get("ManufacturerModelName", "")) == "napari-ssn"
             parts = list(packed(found.masks(), found.space, own))
-    return display, parts
+    return Display.on(found.affine, found.space), parts
 
 
 def label_maps(

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
-from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.affine import LPS, Affine
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.io.dicom.planes import Plane
 
-# DICOM counts towards the patient's left and back, a volume towards right and front.
-_RAS = np.diag([-1.0, -1.0, 1.0])
 # Direction cosines that differ by more are another orientation: 0.006°.
 _SAME_DIRECTION = 1e-4
 # Voxel sizes that differ by a larger share are others.
@@ -93,13 +91,11 @@ def stack(planes: Sequence[Plane]) -> Stack:
         step = normal * (first.thickness_mm or 1.0)
         extent = "plane" if first.thickness_mm is None else "volume"
     affine = np.eye(4)
-    affine[:3, 0] = _RAS @ across * first.spacing_mm[0]
-    affine[:3, 1] = _RAS @ down * first.spacing_mm[1]
-    affine[:3, 2] = _RAS @ step
-    affine[:3, 3] = _RAS @ places[0]
-    found = tuple(int(i) for i in order)
+    affine[:3, 0], affine[:3, 1] = across * first.spacing_mm[0], down * first.spacing_mm[1]
+    affine[:3, 2], affine[:3, 3] = step, places[0]
+    found, space = tuple(int(i) for i in order), (*first.size, len(planes))
     # Adding zero turns −0.0 into 0.0.
-    return Stack(found, affine + 0.0, (*first.size, len(planes)), extent, _frames_note(planes))
+    return Stack(found, LPS @ affine + 0.0, space, extent, _frames_note(planes))
 
 
 def rounded_mm(places: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import ExportError, ImageError
+from napari_ssn.geometry.affine import LPS
 from napari_ssn.io.content import Content, as_volume
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.damage import check_inflates, reading
@@ -47,7 +48,6 @@ _OF_MEMBERS = {
     1: ("outer (any)", "any"),
 }
 _NESTED = ((3, "inner (95 %)", 95), (2, "median (50 %)", 50), (1, "outer (5 %)", 5))
-_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 class _Structure(NamedTuple):
@@ -220,7 +220,7 @@ def label_maps(
         found = list(dcmread(BytesIO(whole)).ROIContourSequence)
         if len(found) < count * labels:
             raise ImageError(_OTHERS)
-        to_index = np.linalg.inv(_LPS @ affine)
+        to_index = np.linalg.inv(LPS @ affine)
         for number, structure in enumerate(found[: count * labels]):
             layer, value = divmod(number, labels)
             for k, inside in in_slices(structure, to_index, space, _ELSEWHERE):
