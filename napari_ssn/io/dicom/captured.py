@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
 from highdicom.sc import SCImage
 from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from napari_ssn.io.dicom import making
-from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.pixels import check_decodable, complete
 from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries
 from napari_ssn.io.dicom.source import sources
@@ -55,9 +52,9 @@ def read_page(whole: bytes) -> NDArray[np.uint8] | None:
 
     ImageError if it is damaged.
     """
-    check_inflates(whole)
+    found = data_set(whole, _DAMAGED)
     with reading(_DAMAGED):
-        file = complete(dcmread(BytesIO(whole), force=True))
+        file = complete(found)
         kind, maker = file.get("SOPClassUID"), file.get("Manufacturer")
         if (kind, maker) != (SecondaryCaptureImageStorage, MANUFACTURER):
             return None

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.affine import LPS
 from napari_ssn.geometry.display import Display
 from napari_ssn.io.content import PlainLabel
-from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.header import STRUCTURE_SET, instance
 from napari_ssn.io.dicom.members import received
 from napari_ssn.io.dicom.modalities import shown_text
@@ -55,9 +53,8 @@ def read_structures(whole: bytes, volumes: Sequence[Volume]) -> tuple[Display, l
         ImageError: the file is damaged, holds nothing that is closed, or no image is there.
         GeometryError: its contours lie between the slices of its image, or outside of it.
     """
-    check_inflates(whole)
+    file = data_set(whole, _DAMAGED)
     with reading(_DAMAGED):
-        file = dcmread(BytesIO(whole), force=True)
         colours = {int(one.ReferencedROINumber): one for one in file.ROIContourSequence}
         named = [(int(one.ROINumber), one) for one in file.StructureSetROISequence]
         series = set(_series_in(file))
@@ -95,9 +92,9 @@ def series_of(whole: bytes) -> tuple[str, ...]:
     found = instance(received(whole))
     if found is None or found.kind != STRUCTURE_SET:
         return ()
-    check_inflates(whole)
+    file = data_set(whole, _DAMAGED)
     with reading(_DAMAGED):
-        return tuple(_series_in(dcmread(BytesIO(whole), force=True)))
+        return tuple(_series_in(file))
 
 
 def _series_in(file: Dataset) -> Iterator[str]:

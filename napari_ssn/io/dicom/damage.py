@@ -10,8 +10,10 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from typing import ClassVar
 
+from pydicom import Dataset, dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
@@ -153,6 +155,13 @@ def check_inflates(raw: bytes, most: int = _MOST_INFLATED) -> None:
             packed = unpacker.unconsumed_tail
             if size > min(most, _MOST_INFLATED):
                 raise ImageError(UNPACKS)
+
+
+def data_set(whole: bytes, sentence: str) -> Dataset:
+    """What a file holds, by its content; ImageError as `check_inflates` and `reading`."""
+    check_inflates(whole)
+    with reading(sentence):
+        return dcmread(BytesIO(whole), force=True)
 
 
 def inflated(raw: bytes, most: int) -> bytes:

@@ -52,7 +52,7 @@ def _repeated(same: Sequence[Instance]) -> list[Instance]:
     if len(same) < 2:
         return []
     ordered = sorted(same, key=lambda one: (one.instance_number or 0, one.uid))
-    files = [_read(one) for one in ordered]
+    files = [data_set_of(one) for one in ordered]
     # One slice may be there as it was scanned and compressed without loss: only decoded they
     # are equal. To decode what is compressed in one way alone would take as long as to read it.
     mixed = len({file.file_meta.TransferSyntaxUID for file in files}) > 1
@@ -69,7 +69,8 @@ def _repeated(same: Sequence[Instance]) -> list[Instance]:
     return out
 
 
-def _read(one: Instance) -> Dataset:
+def data_set_of(one: Instance) -> Dataset:
+    """What a file of a series holds; ImageError if it is damaged."""
     whole = one.whole()
     with reading(DAMAGED):
         return complete(dcmread(BytesIO(whole), force=True))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from highdicom import Image
 from numpy.typing import NDArray
-from pydicom import dcmread
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import LPS
 from napari_ssn.geometry.display import Display
-from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.lattice import backwards, lattice_of, places_of
 from napari_ssn.io.dicom.modalities import shown_text
 from napari_ssn.io.dicom.pixels import check_decodable, complete
@@ -52,9 +50,9 @@ def read_map(whole: bytes, frames: Collection[str] = ()) -> tuple[Display, list[
         ImageError: the file is damaged, larger than memory, or holds no probabilities.
         GeometryError: its frames lie on no regular grid of the patient.
     """
-    check_inflates(whole)
+    found = data_set(whole, _DAMAGED)
     with reading(_DAMAGED):
-        file = complete(dcmread(BytesIO(whole), force=True))
+        file = complete(found)
         check_decodable(file, "The DICOM parametric map is")
         image = Image.from_dataset(file, copy=False)
         if frames and str(file.get("FrameOfReferenceUID")) not in frames:

@@ -7,15 +7,14 @@ out, and what voxels mean is never guessed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from napari_ssn.errors import GeometryError, ImageError
-from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.modalities import shown_text
 from napari_ssn.io.dicom.pixels import check_decodable, complete
 from napari_ssn.io.dicom.planes import check_frames
@@ -41,9 +40,9 @@ def segmentation(whole: bytes, damaged: str) -> tuple[Dataset, dict[int, Dataset
         ImageError: it is damaged, not a segmentation, compressed in a way that is not read, or
             does not say what its values mean.
     """
-    check_inflates(whole)
+    found = data_set(whole, damaged)
     with reading(damaged):
-        seg = complete(dcmread(BytesIO(whole), force=True))
+        seg = complete(found)
         if "SegmentSequence" not in seg:
             raise ImageError(damaged)
         check_decodable(seg, "The DICOM segmentation is")

@@ -7,23 +7,22 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.apart import apart
-from napari_ssn.io.dicom.damage import READERS, reading, silent
+from napari_ssn.io.dicom.damage import READERS, silent
+from napari_ssn.io.dicom.doubles import data_set_of
 from napari_ssn.io.dicom.find import Series, Study, find_study
-from napari_ssn.io.dicom.header import DAMAGED, Instance, instance
+from napari_ssn.io.dicom.header import Instance, instance
 from napari_ssn.io.dicom.members import member, members, received
 from napari_ssn.io.dicom.offered import SeriesInfo, several
-from napari_ssn.io.dicom.pixels import Stored, complete, stored_pixels
+from napari_ssn.io.dicom.pixels import Stored, stored_pixels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.source import check_memory
 from napari_ssn.io.steps import Step, unseen
@@ -277,13 +276,10 @@ class _Source:
             self.padded |= bool(np.isnan(self._air))
 
     def _load(self, one: Instance) -> None:
-        self._open = one
-        whole = one.whole()
-        with reading(DAMAGED):
-            dataset = complete(dcmread(BytesIO(whole), force=True))
-            self._stored = stored_pixels(dataset)
-            for keyword in _PIXELS:
-                dataset.pop(keyword, None)
+        self._open, dataset = one, data_set_of(one)
+        self._stored = stored_pixels(dataset)
+        for keyword in _PIXELS:
+            dataset.pop(keyword, None)
         self._headers.append(dataset)
 
     def headers(self) -> DicomSeries:

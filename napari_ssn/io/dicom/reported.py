@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import BytesIO
 from typing import TYPE_CHECKING
 
-from pydicom import dcmread
-
-from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.header import instance
 from napari_ssn.io.dicom.members import received
 
@@ -28,9 +25,9 @@ def segmentations_of(whole: bytes) -> set[tuple[str, str, str]]:
     found = instance(received(whole))
     if found is None or found.modality != "SR":
         return set()
-    check_inflates(whole)
+    file = data_set(whole, _DAMAGED)
     with reading(_DAMAGED):
-        return set(_evidence(dcmread(BytesIO(whole), force=True)))
+        return set(_evidence(file))
 
 
 def uid_of(whole: bytes) -> str:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
-from napari_ssn.io.dicom.damage import check_inflates, quiet, reading
+from napari_ssn.io.dicom.damage import data_set, quiet, reading
 from napari_ssn.io.dicom.lattice import backwards, lattice_of
 from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.mending import is_background, label_of, segmentation
@@ -226,10 +224,8 @@ def whose(header: Dataset, named: bool = True) -> list[str]:
 
 def said(path: Path) -> Said:
     """What a DICOM segmentation says beside its voxels; ImageError if it is damaged."""
-    whole = member(path).whole()
-    check_inflates(whole)
+    header = data_set(member(path).whole(), _DAMAGED)
     with reading(_DAMAGED):
-        header = dcmread(BytesIO(whole), stop_before_pixels=True)
         series = list(header.ReferencedSeriesSequence)
         referred = [one for each in series for one in each.ReferencedInstanceSequence]
         referred += [

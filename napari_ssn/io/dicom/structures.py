@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.affine import LPS
 from napari_ssn.io.content import Content, as_volume
 from napari_ssn.io.dicom import making
-from napari_ssn.io.dicom.damage import check_inflates, reading
+from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.members import member
 from napari_ssn.io.dicom.outlines import in_slices, lines
 from napari_ssn.io.dicom.segmentation import check_grid
@@ -214,10 +213,9 @@ def label_maps(
     """
     space = (*shape, 1)[:3]
     out = np.zeros((count, *space), np.uint8)
-    whole = member(files[0]).whole()
-    check_inflates(whole)
+    file = data_set(member(files[0]).whole(), _DAMAGED)
     with reading(_DAMAGED):
-        found = list(dcmread(BytesIO(whole)).ROIContourSequence)
+        found = list(file.ROIContourSequence)
         if len(found) < count * labels:
             raise ImageError(_OTHERS)
         to_index = np.linalg.inv(LPS @ affine)
