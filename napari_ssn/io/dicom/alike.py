@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydicom.tag import Tag
 
@@ -17,65 +17,9 @@ if TYPE_CHECKING:
 #: Of an image, in the order of `KEYWORDS`.
 Shared = tuple[str, ...]
 
-# Elements of which differences are refused, in the order of `_REFUSALS`.
-_REFUSED = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "Modality",
-    "Manufacturer",
-    "ManufacturerModelName",
-    "DeviceSerialNumber",
-    "PhotometricInterpretation",
-    "RescaleType",
-    "Units",
-    # One number of two hospitals is of two people.
-    "IssuerOfPatientID",
-)
-# And those of which a difference is told.
-_TOLD = {
-    "PatientPosition": "position of the patient",
-    "BodyPartExamined": "part of the body",
-    "Laterality": "side of the body",
-    "ContrastBolusAgent": "contrast agent",
-    "SliceThickness": "slice thickness",
-    "GantryDetectorTilt": "tilt of the gantry",
-    "TemporalPositionIdentifier": "time point",
-    "StudyDate": "date of the study",
-    "StationName": "station",
-    "RescaleIntercept": "how stored values become HU",
-    "PatientAge": "age of the patient",
-    "InstitutionName": "institution",
-    "SoftwareVersions": "software of the scanner",
-    "ProtocolName": "protocol",
-    "StudyID": "number of the study",
-    "AccessionNumber": "accession number",
-    "SeriesNumber": "number of the series",
-    "SeriesDate": "date of the series",
-    "SeriesDescription": "description of the series",
-    "LossyImageCompression": "lossy compression",
-}
-# What is refused where images say different things, and told where some do not say it.
-_UNSAID = {
-    "PatientName": "name of the patient",
-    "PatientBirthDate": "birth date of the patient",
-    "PatientSex": "sex of the patient",
-    "Modality": "modality",
-    "Manufacturer": "maker of the scanner",
-    "ManufacturerModelName": "model of the scanner",
-    "DeviceSerialNumber": "serial number of the scanner",
-    "RescaleType": "unit",
-    "Units": "unit",
-    "IssuerOfPatientID": "issuer of the patient's number",
-}
-# Numbers, which may be written in several ways.
-_NUMBERS = ("SliceThickness", "GantryDetectorTilt", "TemporalPositionIdentifier")
-#: Elements of a header that `shared` reads.
-KEYWORDS = (*_REFUSED, *_TOLD)
-_TAGS = {keyword: Tag(keyword) for keyword in KEYWORDS}
 _PATIENTS = "The images of the series belong to different patients."
+_STUDIES = "The images of the series belong to different studies."
+_DEVICES = "The images of the series come from devices of different kinds (modalities)."
 _SCANNERS = "The images of the series come from different scanners."
 _NO_SLOPE = (
     "The images say that their stored values are multiplied by 0 (Rescale Slope), so that nothing "
@@ -86,22 +30,61 @@ _SHADES = (
     "Some images of the series show small values bright (MONOCHROME1) and others dark: what their "
     "values mean is not known."
 )
-# Why images that differ are refused, and whether saying nothing is something else than any value.
-_REFUSALS = (
-    (_PATIENTS, True),
-    (_PATIENTS, False),
-    (_PATIENTS, False),
-    (_PATIENTS, False),
-    ("The images of the series belong to different studies.", True),
-    ("The images of the series come from devices of different kinds (modalities).", False),
-    (_SCANNERS, False),
-    (_SCANNERS, False),
-    (_SCANNERS, False),
-    (_SHADES, True),
-    (_UNITS, False),
-    (_UNITS, False),
-    (_PATIENTS, False),
-)
+
+
+class _Common(NamedTuple):
+    """What images of a series have in common, by what is said where they do not.
+
+    A ``refusal``, of images that say different things; where it is ``strict``, also of some that
+    say nothing. Else, and of what is not refused at all, the name of what is ``told``.
+    """
+
+    told: str = ""
+    refusal: str = ""
+    strict: bool = False
+
+
+_COMMON = {
+    "PatientID": _Common("", _PATIENTS, strict=True),
+    "PatientName": _Common("name of the patient", _PATIENTS),
+    "PatientBirthDate": _Common("birth date of the patient", _PATIENTS),
+    "PatientSex": _Common("sex of the patient", _PATIENTS),
+    "StudyInstanceUID": _Common("", _STUDIES, strict=True),
+    "Modality": _Common("modality", _DEVICES),
+    "Manufacturer": _Common("maker of the scanner", _SCANNERS),
+    "ManufacturerModelName": _Common("model of the scanner", _SCANNERS),
+    "DeviceSerialNumber": _Common("serial number of the scanner", _SCANNERS),
+    "PhotometricInterpretation": _Common("", _SHADES, strict=True),
+    "RescaleType": _Common("unit", _UNITS),
+    "Units": _Common("unit", _UNITS),
+    # One number of two hospitals is of two people.
+    "IssuerOfPatientID": _Common("issuer of the patient's number", _PATIENTS),
+    "PatientPosition": _Common("position of the patient"),
+    "BodyPartExamined": _Common("part of the body"),
+    "Laterality": _Common("side of the body"),
+    "ContrastBolusAgent": _Common("contrast agent"),
+    "SliceThickness": _Common("slice thickness"),
+    "GantryDetectorTilt": _Common("tilt of the gantry"),
+    "TemporalPositionIdentifier": _Common("time point"),
+    "StudyDate": _Common("date of the study"),
+    "StationName": _Common("station"),
+    "RescaleIntercept": _Common("how stored values become HU"),
+    "PatientAge": _Common("age of the patient"),
+    "InstitutionName": _Common("institution"),
+    "SoftwareVersions": _Common("software of the scanner"),
+    "ProtocolName": _Common("protocol"),
+    "StudyID": _Common("number of the study"),
+    "AccessionNumber": _Common("accession number"),
+    "SeriesNumber": _Common("number of the series"),
+    "SeriesDate": _Common("date of the series"),
+    "SeriesDescription": _Common("description of the series"),
+    "LossyImageCompression": _Common("lossy compression"),
+}
+# Numbers, which may be written in several ways.
+_NUMBERS = ("SliceThickness", "GantryDetectorTilt", "TemporalPositionIdentifier")
+#: Elements of a header that `shared` reads.
+KEYWORDS = tuple(_COMMON)
+_TAGS = {keyword: Tag(keyword) for keyword in KEYWORDS}
 
 
 def shared(header: Dataset) -> Shared:
@@ -144,17 +127,16 @@ def _plain(value: object) -> list[str]:
 
 def check(images: Sequence[Shared]) -> None:
     """ImageError if images of one series differ in what must be the same."""
-    # What is told and not refused comes last.
-    for values, (sentence, strict) in zip(zip(*images, strict=True), _REFUSALS, strict=False):
-        if len(set(values) if strict else {*values} - {""}) > 1:
-            raise ImageError(sentence)
+    for values, one in zip(zip(*images, strict=True), _COMMON.values(), strict=True):
+        if one.refusal and len(set(values) if one.strict else {*values} - {""}) > 1:
+            raise ImageError(one.refusal)
 
 
 def differing(images: Sequence[Shared]) -> list[str]:
     """Names of what images of one series have not in common, although it is not refused."""
-    names = [_UNSAID.get(keyword) for keyword in _REFUSED] + list(_TOLD.values())
-    found = zip(zip(*images, strict=True), names, strict=True)
-    return list(dict.fromkeys(name for values, name in found if name and len(set(values)) > 1))
+    found = zip(zip(*images, strict=True), _COMMON.values(), strict=True)
+    told = (one.told for values, one in found if one.told and len(set(values)) > 1)
+    return list(dict.fromkeys(told))
 
 
 def check_rescale(planes: Sequence[Plane], modality: str) -> None:

@@ -29,8 +29,8 @@ from napari_ssn.io.dicom.damage import reading
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-# What pixels mean; all else of a header stays here.
-_KEYWORDS = (
+#: What pixels mean; all else of a header stays here.
+MEANING = (
     "Rows",
     "Columns",
     "NumberOfFrames",
@@ -40,10 +40,9 @@ _KEYWORDS = (
     "BitsStored",
     "HighBit",
     "PixelRepresentation",
-    "PixelData",
 )
-# Lengths on the pipe; a type as numpy spells it; and how long an image may take.
-_LENGTH, _TYPE, _SECONDS = struct.Struct("<Q"), 8, 60.0
+# Lengths on the pipe, and how long an image may take.
+_LENGTH, _SECONDS = struct.Struct("<Q"), 60.0
 
 
 class Apart:
@@ -110,7 +109,7 @@ atexit.register(apart.close)
 def _packed(dataset: Dataset) -> bytes:
     """A DICOM file with the pixels of an instance and nothing about anybody."""
     bare = Dataset()
-    for keyword in _KEYWORDS:
+    for keyword in (*MEANING, "PixelData"):
         if keyword in dataset:
             bare[keyword] = dataset[keyword]
     bare.file_meta = FileMetaDataset()

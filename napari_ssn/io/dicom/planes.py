@@ -54,8 +54,8 @@ class Plane:
     traits: Traits = field(default=(), compare=False)
 
 
-#: Elements of a header that `planes` reads.
-KEYWORDS = (
+#: Elements of a header that say where slices lie.
+PLACES = (
     "FrameOfReferenceUID",
     "ImageOrientationPatient",
     "ImagePositionPatient",
@@ -63,8 +63,6 @@ KEYWORDS = (
     "NumberOfFrames",
     "PerFrameFunctionalGroupsSequence",
     "PixelSpacing",
-    "RescaleIntercept",
-    "RescaleSlope",
     "SharedFunctionalGroupsSequence",
     "SliceThickness",
     "Rows",
@@ -77,6 +75,8 @@ KEYWORDS = (
     "TimeSlotVector",
     "RRIntervalVector",
 )
+#: Elements of a header that `planes` reads.
+KEYWORDS = (*PLACES, "RescaleIntercept", "RescaleSlope")
 # What frames of an instance without functional groups follow one another in: slices, places of
 # slices, or heartbeats by their length, time slots of them, and slices.
 _SLICES, _LOCATIONS, _BEATS, _SLOTS = 0x00540080, 0x00182005, 0x00540060, 0x00540070

@@ -13,7 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage
 from pydicom.valuerep import format_number_as_ds
 
-from napari_ssn.io.dicom.planes import planes
+from napari_ssn.io.dicom.apart import MEANING
+from napari_ssn.io.dicom.planes import PLACES, planes
 from napari_ssn.io.dicom.whose import WHOSE, check_complete, complete
 
 if TYPE_CHECKING:
@@ -28,40 +29,17 @@ _ROUNDED_MM, _ROUNDED_SHARE, _EXACT_MM = 0.2, 0.05, 1e-3
 _KEPT = frozenset(
     (
         *WHOSE,
+        *PLACES,
+        *MEANING,
         "SpecificCharacterSet",
         "SOPClassUID",
         "SOPInstanceUID",
         "StudyInstanceUID",
         "SeriesInstanceUID",
         "Modality",
-        "FrameOfReferenceUID",
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "PixelSpacing",
-        "SliceThickness",
-        "SpacingBetweenSlices",
-        "NumberOfFrames",
-        "Rows",
-        "Columns",
-        "SamplesPerPixel",
-        "PhotometricInterpretation",
-        "BitsAllocated",
-        "BitsStored",
-        "HighBit",
-        "PixelRepresentation",
         "LossyImageCompression",
         "LossyImageCompressionRatio",
         "LossyImageCompressionMethod",
-        "SharedFunctionalGroupsSequence",
-        "PerFrameFunctionalGroupsSequence",
-        # Of frames without groups: where they lie.
-        "DetectorInformationSequence",
-        "FrameIncrementPointer",
-        "ImageType",
-        "SliceVector",
-        "SliceLocationVector",
-        "TimeSlotVector",
-        "RRIntervalVector",
     )
 )
 # Of frames of one instance, the functional groups that say where they lie, and what of these.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,72 +21,6 @@ Traits = tuple[Value, ...]
 # Digits of numbers that are the same, and of those that a scanner measures anew for each slice.
 _EXACT, _ROUNDED = 9, 4
 _SIEMENS = "SIEMENS MR HEADER"
-
-
-@dataclass(frozen=True)
-class Trait:
-    """Something in which images may differ.
-
-    Attributes:
-        name: for a person, as ``echo time``.
-        unit: of its value; "" for one without, None for one whose value is not said.
-        strong: whether images that differ in it are never one image, even if they make a grid.
-    """
-
-    name: str
-    unit: str | None
-    strong: bool
-
-
-#: In the order in which they are tried; `traits_of` and `frame_traits` follow it.
-TRAITS = (
-    Trait("kind of file", None, True),
-    Trait("kind of picture", None, True),
-    Trait("stack", None, True),
-    Trait("echo time", "ms", True),
-    Trait("echo", "", True),
-    Trait("b-value", "s/mm²", True),
-    Trait("diffusion direction", None, True),
-    Trait("kernel", None, True),
-    Trait("inversion time", "ms", True),
-    Trait("flip angle", "°", True),
-    Trait("tube voltage", "kV", True),
-    Trait("time point", None, False),
-    Trait("phase of the heart", "%", False),
-    Trait("trigger time", "ms", False),
-    Trait("acquisition", None, False),
-    Trait("time", None, False),
-    Trait("side of the body", None, False),
-    Trait("contrast agent", None, False),
-    Trait("sequence", None, False),
-    Trait("description", None, False),
-)
-#: Elements of a header that `traits_of` reads.
-KEYWORDS = (
-    "SOPClassUID",
-    "ImageType",
-    "StackID",
-    "EchoTime",
-    "EchoNumbers",
-    "DiffusionBValue",
-    "DiffusionGradientOrientation",
-    "ConvolutionKernel",
-    "InversionTime",
-    "FlipAngle",
-    "KVP",
-    "TemporalPositionIdentifier",
-    "NominalPercentageOfCardiacPhase",
-    "TriggerTime",
-    "AcquisitionNumber",
-    "FrameReferenceTime",
-    "AcquisitionDate",
-    "AcquisitionTime",
-    "ImageLaterality",
-    "Laterality",
-    "ContrastBolusAgent",
-    "SequenceName",
-    "SeriesDescription",
-)
 # What Siemens keeps to itself: number of tiles, b-value and direction, in a group of its own.
 _GROUP, _TILES, _B_VALUE, _DIRECTION = 0x00190000, 0x0A, 0x0C, 0x0E
 # Whoever writes a file has a block there that is free; most take the first.
@@ -98,37 +33,128 @@ PRIVATE = tuple(_GROUP | block for block in _BLOCKS) + tuple(
 _TILED = {"MOSAIC", "VFRAME"}
 
 
+def _text(value: Any) -> str:
+    """Value of an element as one text; empty where there is none."""
+    if value is None:
+        return ""
+    if isinstance(value, str | bytes | int | float):
+        return str(value).strip()
+    try:
+        return "\\".join(str(one).strip() for one in value)
+    except TypeError:
+        return str(value)
+
+
+def _number(value: Any, digits: int = _EXACT) -> float | None:
+    """First number of an element, rounded; None where there is none."""
+    if value is None or value == "":
+        return None
+    first = value if isinstance(value, str | bytes | int | float) else next(iter(value), None)
+    if first is None:
+        return None
+    try:
+        return float(f"{float(first):.{digits}g}")
+    except ValueError:
+        return None
+
+
+_measured = partial(_number, digits=_ROUNDED)
+
+
+def _moment(value: Any) -> Value:
+    """A time of the day, which is a text, or one since the first image."""
+    return _text(value) if isinstance(value, str) else _number(value)
+
+
+@dataclass(frozen=True)
+class Trait:
+    """Something in which images may differ.
+
+    Attributes:
+        name: for a person, as ``echo time``.
+        unit: of its value; "" for one without, None for one whose value is not said.
+        strong: whether images that differ in it are never one image, even if they make a grid.
+        value: what is compared of what an element says.
+        keyword: of the element of a header.
+    """
+
+    name: str
+    unit: str | None
+    strong: bool
+    value: Callable[[Any], Value]
+    keyword: str
+
+
+#: In the order in which they are tried.
+TRAITS = (
+    Trait("kind of file", None, True, _text, "SOPClassUID"),
+    Trait("kind of picture", None, True, _text, "ImageType"),
+    Trait("stack", None, True, _text, "StackID"),
+    Trait("echo time", "ms", True, _measured, "EchoTime"),
+    Trait("echo", "", True, _text, "EchoNumbers"),
+    Trait("b-value", "s/mm²", True, _number, "DiffusionBValue"),
+    Trait("diffusion direction", None, True, _text, "DiffusionGradientOrientation"),
+    Trait("kernel", None, True, _text, "ConvolutionKernel"),
+    Trait("inversion time", "ms", True, _measured, "InversionTime"),
+    Trait("flip angle", "°", True, _number, "FlipAngle"),
+    Trait("tube voltage", "kV", True, _number, "KVP"),
+    Trait("time point", None, False, _number, "TemporalPositionIdentifier"),
+    Trait("phase of the heart", "%", False, _number, "NominalPercentageOfCardiacPhase"),
+    Trait("trigger time", "ms", False, _number, "TriggerTime"),
+    Trait("acquisition", None, False, _number, "AcquisitionNumber"),
+    Trait("time", None, False, _moment, "FrameReferenceTime"),
+    Trait("side of the body", None, False, _text, "ImageLaterality"),
+    Trait("contrast agent", None, False, _text, "ContrastBolusAgent"),
+    Trait("sequence", None, False, _text, "SequenceName"),
+    Trait("description", None, False, _text, "SeriesDescription"),
+)
+#: Elements of a header that `traits_of` reads.
+KEYWORDS = (
+    *(one.keyword for one in TRAITS),
+    "AcquisitionDate",
+    "AcquisitionTime",
+    "Laterality",
+)
+# Of frames of an enhanced instance: functional group, and the element in it.
+_IN_FRAMES = {
+    "stack": ("FrameContentSequence", "StackID"),
+    "echo time": ("MREchoSequence", "EffectiveEchoTime"),
+    "b-value": ("MRDiffusionSequence", "DiffusionBValue"),
+    "diffusion direction": ("MRDiffusionSequence", "DiffusionDirectionality"),
+    "kernel": ("CTReconstructionSequence", "ConvolutionKernel"),
+    "inversion time": ("MRModifierSequence", "InversionTimes"),
+    "flip angle": ("MRTimingAndRelatedParametersSequence", "FlipAngle"),
+    "tube voltage": ("CTXRayDetailsSequence", "KVP"),
+    "time point": ("FrameContentSequence", "TemporalPositionIndex"),
+    "phase of the heart": ("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase"),
+    "trigger time": ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
+    "acquisition": ("FrameContentSequence", "FrameAcquisitionNumber"),
+    "time": ("TemporalPositionSequence", "TemporalPositionTimeOffset"),
+    "side of the body": ("FrameAnatomySequence", "FrameLaterality"),
+    "contrast agent": ("ContrastBolusUsageSequence", "ContrastBolusAgentNumber"),
+}
+
+
 def traits_of(header: Dataset) -> Traits:
     """Traits of an image of one slice, or of all frames of an instance."""
-    b_value = header.get("DiffusionBValue")
-    direction = header.get("DiffusionGradientOrientation")
-    b_value = _of_siemens(header, _B_VALUE) if b_value is None else b_value
-    direction = _of_siemens(header, _DIRECTION) if direction is None else direction
-    time = header.get("FrameReferenceTime")
-    if time is None and header.get("AcquisitionTime"):
-        time = f"{header.get('AcquisitionDate', '')} {header.AcquisitionTime}"
-    return (
-        _text(header.get("SOPClassUID")),
-        _text(header.get("ImageType")),
-        _text(header.get("StackID")),
-        _number(header.get("EchoTime"), _ROUNDED),
-        _text(header.get("EchoNumbers")),
-        _number(b_value),
-        _text(direction),
-        _text(header.get("ConvolutionKernel")),
-        _number(header.get("InversionTime"), _ROUNDED),
-        _number(header.get("FlipAngle")),
-        _number(header.get("KVP")),
-        _number(header.get("TemporalPositionIdentifier")),
-        _number(header.get("NominalPercentageOfCardiacPhase")),
-        _number(header.get("TriggerTime")),
-        _number(header.get("AcquisitionNumber")),
-        _text(time) if isinstance(time, str) else _number(time),
-        _text(header.get("ImageLaterality") or header.get("Laterality")),
-        _text(header.get("ContrastBolusAgent")),
-        _text(header.get("SequenceName")),
-        _text(header.get("SeriesDescription")),
-    )
+    return tuple(one.value(_said(header, one)) for one in TRAITS)
+
+
+def _said(header: Dataset, trait: Trait) -> Any:
+    """What a header says of a trait, where it need not be in the element that is meant for it."""
+    found = header.get(trait.keyword)
+    if found not in (None, ""):
+        return found
+    match trait.name:
+        case "b-value":
+            return _of_siemens(header, _B_VALUE)
+        case "diffusion direction":
+            return _of_siemens(header, _DIRECTION)
+        case "time" if header.get("AcquisitionTime"):
+            return f"{header.get('AcquisitionDate', '')} {header.AcquisitionTime}"
+        case "side of the body":
+            return header.get("Laterality")
+    return None
 
 
 def is_mosaic(header: Dataset) -> bool:
@@ -147,41 +173,19 @@ def frame_traits(all_frames: Traits, group: Callable[[str], Dataset | None]) -> 
         group: returns the item of a functional group by its keyword.
     """
 
-    def of(keyword: str, *names: str) -> Any:
+    def of(keyword: str, name: str) -> Any:
         place = group(keyword)
-        found = (place.get(name) for name in names) if place is not None else ()
-        return next((value for value in found if value is not None), None)
+        return None if place is None else place.get(name)
 
+    said = {name: of(*where) for name, where in _IN_FRAMES.items()}
     gradient = of("MRDiffusionSequence", "DiffusionGradientDirectionSequence")
     direction = gradient[0].get("DiffusionGradientOrientation") if gradient else None
-    cardiac = "CardiacSynchronizationSequence"
-    frame_type = [
-        of(keyword, "FrameType")
-        for keyword in ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence")
-    ]
-    own: Traits = (
-        None,
-        _text([*(frame_type[0] or frame_type[1] or ())])
-        + _text(of("MRImageFrameTypeSequence", "ComplexImageComponent")),
-        _text(of("FrameContentSequence", "StackID")),
-        _number(of("MREchoSequence", "EffectiveEchoTime"), _ROUNDED),
-        None,
-        _number(of("MRDiffusionSequence", "DiffusionBValue")),
-        _text(direction) or _text(of("MRDiffusionSequence", "DiffusionDirectionality")),
-        _text(of("CTReconstructionSequence", "ConvolutionKernel")),
-        _number(of("MRModifierSequence", "InversionTimes")),
-        _number(of("MRTimingAndRelatedParametersSequence", "FlipAngle")),
-        _number(of("CTXRayDetailsSequence", "KVP")),
-        _number(of("FrameContentSequence", "TemporalPositionIndex")),
-        _number(of(cardiac, "NominalPercentageOfCardiacPhase")),
-        _number(of(cardiac, "NominalCardiacTriggerDelayTime")),
-        _number(of("FrameContentSequence", "FrameAcquisitionNumber")),
-        _number(of("TemporalPositionSequence", "TemporalPositionTimeOffset")),
-        _text(of("FrameAnatomySequence", "FrameLaterality")),
-        _text(of("ContrastBolusUsageSequence", "ContrastBolusAgentNumber")),
-        None,
-        None,
-    )
+    if direction:
+        said["diffusion direction"] = direction
+    kinds = (of(f"{one}ImageFrameTypeSequence", "FrameType") for one in ("MR", "CT"))
+    part = of("MRImageFrameTypeSequence", "ComplexImageComponent")
+    said["kind of picture"] = _text([*next(filter(None, kinds), ())]) + _text(part)
+    own = [one.value(said.get(one.name)) for one in TRAITS]
     return tuple(a if a not in (None, "") else b for a, b in zip(own, all_frames, strict=True))
 
 
@@ -236,28 +240,3 @@ def _of_siemens(header: Dataset, element: int) -> Any:
         if found is not None and owner is not None and str(owner.value).rstrip() == _SIEMENS:
             return found.value
     return None
-
-
-def _text(value: Any) -> str:
-    """Value of an element as one text; empty where there is none."""
-    if value is None:
-        return ""
-    if isinstance(value, str | bytes | int | float):
-        return str(value).strip()
-    try:
-        return "\\".join(str(one).strip() for one in value)
-    except TypeError:
-        return str(value)
-
-
-def _number(value: Any, digits: int = _EXACT) -> float | None:
-    """First number of an element, rounded; None where there is none."""
-    if value is None or value == "":
-        return None
-    first = value if isinstance(value, str | bytes | int | float) else next(iter(value), None)
-    if first is None:
-        return None
-    try:
-        return float(f"{float(first):.{digits}g}")
-    except ValueError:
-        return None
