@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -108,26 +109,14 @@ def studies(
 
 def _studies(connection: Connection, wanted: Wanted, filters: dict[str, str]) -> Iterator[Dataset]:
     """Studies that an archive finds by some filters, and that were asked for."""
-
-    def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
-        return connection.client.search_for_studies(
-            limit=limit, offset=offset, fields=(*_STUDY, *_PATIENT), search_filters=filters
-        )
-
-    loosely = filters != wanted.filters()
-    return (one for one in _all(connection, ask, _STUDY[0]) if asked_for(one, wanted, loosely))
+    search = partial(connection.client.search_for_studies, fields=(*_STUDY, *_PATIENT))
+    loosely, found = filters != wanted.filters(), _all(connection, search, _STUDY[0], filters)
+    return (one for one in found if asked_for(one, wanted, loosely))
 
 
 def series(connection: Connection, study: str) -> list[FoundSeries]:
     """Series of a study by their numbers; MissingError if the archive has no such study."""
-    checked_uid(study)
-
-    def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
-        return connection.client.search_for_series(
-            study, limit=limit, offset=offset, fields=_SERIES
-        )
-
-    found = [_one_series(one) for one in _all(connection, ask, _SERIES[0])]
+    found = [_one_series(one) for one in _all_series(connection, study)]
     if not found:
         raise MissingError(f"{connection.server.name} has no such study.")
     return sorted(found, key=lambda one: (one.number is None, one.number or 0, one.uid))
@@ -135,18 +124,8 @@ def series(connection: Connection, study: str) -> list[FoundSeries]:
 
 def size_of(connection: Connection, study: str, series: str) -> int:
     """How many instances a series has; MissingError if the archive has no such series."""
-    checked_uid(study), checked_uid(series)
-
-    def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
-        return connection.client.search_for_series(
-            study,
-            limit=limit,
-            offset=offset,
-            fields=_SERIES,
-            search_filters={"SeriesInstanceUID": series},
-        )
-
-    for one in _all(connection, ask, _SERIES[0]):
+    wanted = {"SeriesInstanceUID": checked_uid(series)}
+    for one in _all_series(connection, study, wanted):
         if str(one.SeriesInstanceUID) == series:
             count = _count(one, "NumberOfSeriesRelatedInstances")
             return len(instances(connection, study, series)) if count is None else count
@@ -155,15 +134,8 @@ def size_of(connection: Connection, study: str, series: str) -> int:
 
 def instances(connection: Connection, study: str, series: str) -> list[str]:
     """UIDs of the instances of a series; none where the archive has no such series."""
-    checked_uid(study), checked_uid(series)
-
-    def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
-        return connection.client.search_for_instances(
-            study, series, limit=limit, offset=offset, fields=("SOPInstanceUID",)
-        )
-
     try:
-        found = islice(_all(connection, ask, "SOPInstanceUID"), _MOST_INSTANCES)
+        found = islice(_all_instances(connection, study, series), _MOST_INSTANCES)
         return [str(one.SOPInstanceUID) for one in found]
     except MissingError:
         return []
@@ -171,32 +143,40 @@ def instances(connection: Connection, study: str, series: str) -> list[str]:
 
 def holds(connection: Connection, study: str, series: str, instance: str) -> bool:
     """Whether an archive has an instance."""
-    checked_uid(study), checked_uid(series)
-
-    def ask(offset: int, limit: int) -> list[dict[str, dict[str, Any]]]:
-        return connection.client.search_for_instances(
-            study, series, limit=limit, offset=offset, search_filters={"SOPInstanceUID": instance}
-        )
-
     try:
         # An archive may leave the filter out of account.
-        return any(
-            str(one.SOPInstanceUID) == instance for one in _all(connection, ask, "SOPInstanceUID")
-        )
+        found = _all_instances(connection, study, series, {"SOPInstanceUID": instance})
+        return any(str(one.SOPInstanceUID) == instance for one in found)
     except MissingError:
         return False
 
 
+def _all_series(
+    connection: Connection, study: str, filters: dict[str, str] | None = None
+) -> Iterator[Dataset]:
+    search = partial(connection.client.search_for_series, checked_uid(study), fields=_SERIES)
+    return _all(connection, search, _SERIES[0], filters)
+
+
+def _all_instances(
+    connection: Connection, study: str, series: str, filters: dict[str, str] | None = None
+) -> Iterator[Dataset]:
+    uids = checked_uid(study), checked_uid(series)
+    search = partial(connection.client.search_for_instances, *uids, fields=("SOPInstanceUID",))
+    return _all(connection, search, "SOPInstanceUID", filters)
+
+
 def _all(
     connection: Connection,
-    ask: Callable[[int, int], list[dict[str, dict[str, Any]]]],
+    search: Callable[..., list[dict[str, dict[str, Any]]]],
     key: str,
+    filters: dict[str, str] | None,
 ) -> Iterator[Dataset]:
     """What an archive finds, page by page, each once."""
     seen: set[str] = set()
     while True:
         with connection.told():
-            page = ask(len(seen), _PAGE)
+            page = search(limit=_PAGE, offset=len(seen), search_filters=filters)
         fresh = [one for one in _read(connection, page, key) if str(one[key].value) not in seen]
         for one in fresh:
             seen.add(str(one[key].value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -51,20 +51,12 @@ class Wanted:
     study: str = ""
 
     @classmethod
-    def typed(
-        cls,
-        since: str = "",
-        until: str = "",
-        modality: str = "",
-        patient: str = "",
-        accession: str = "",
-        study: str = "",
-    ) -> Wanted:
-        """As somebody has typed it; ArchiveError for a day or UID that is none."""
-        return cls(
-            checked_day(since), checked_day(until), modality.strip().upper(), patient.strip(),
-            accession.strip(), checked_uid(study.strip()) if study.strip() else "",
-        )  # fmt: skip
+    def typed(cls, *said: str) -> Wanted:
+        """Attributes in their order, as somebody has typed them; ArchiveError for no day or UID."""
+        found = cls(*(one.strip() for one in said))
+        days = {"since": checked_day(found.since), "until": checked_day(found.until)}
+        study = checked_uid(found.study) if found.study else ""
+        return replace(found, **days, modality=found.modality.upper(), study=study)
 
     def filters(self) -> dict[str, str]:
         """As QIDO has it."""
