@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from napari_ssn.documents.architecture import Architecture as Architecture
 from napari_ssn.documents.closed import Closed, Sha256
 from napari_ssn.documents.controls import without_controls
 from napari_ssn.documents.likeness import Likeness
-from napari_ssn.documents.problems import what_is_wrong
+from napari_ssn.documents.problems import later_version, wrong_in
 from napari_ssn.documents.regular import read_text
 from napari_ssn.documents.trained import Training as Training
 from napari_ssn.errors import ModelError
@@ -297,7 +296,7 @@ def read_card(folder: Path) -> ModelCard:
         text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"Model {folder.name!r} has no readable card ({CARD_NAME}).") from error
-    if _newer(text):
+    if later_version(text, "card_version", CARD_VERSION) is not None:
         raise ModelError(
             f"Model {folder.name!r} was made for a newer napari-ssn: update the program to use it."
         )
@@ -307,8 +306,7 @@ def read_card(folder: Path) -> ModelCard:
             raise ModelError(f"The card of model {folder.name!r} is invalid: it names no network.")
         return card
     except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        place, what = what_is_wrong([dict(one) for one in problems])
+        place, what = wrong_in(error)
         raise ModelError(
             f"The card of model {folder.name!r} is invalid: {place or 'the file'}: {what}."
         ) from None
@@ -325,15 +323,5 @@ def card_of_others(labels: Sequence[tuple[str, str]], **content: Any) -> ModelCa
     try:
         return ModelCard(labels=named, **content)  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        place, what = what_is_wrong([dict(one) for one in problems])
+        place, what = wrong_in(error)
         raise ModelError(f"The model cannot be described: {place or 'its card'}: {what}.") from None
-
-
-def _newer(text: str) -> bool:
-    """Whether a card says that it is of a later format, which may hold what is unknown here."""
-    try:
-        version = json.loads(text)["card_version"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return False
-    return isinstance(version, int) and version > CARD_VERSION

@@ -55,28 +55,36 @@ def parsed(form: type[Document], text: str, what: str, newest: int) -> Document:
         what: it is, for a person.
         newest: ``schema_version`` that this program knows.
     """
-    _check_version(text, what, newest)
-    try:
-        return form.model_validate_json(text)
-    except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        place, words = what_is_wrong([dict(one) for one in problems])
-        where = f" at {place}" if place else ""
-        raise DataError(f"The {what} is not valid{where}: {words}.") from None
-
-
-def _check_version(text: str, what: str, newest: int) -> None:
-    """DataError if a document was written by a newer version than this, which has more to say."""
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return  # pydantic has better words for it
-    found = content.get("schema_version") if isinstance(content, dict) else None
-    if isinstance(found, int) and found > newest:
+    if (found := later_version(text, "schema_version", newest)) is not None:
         raise DataError(
             f"The {what} was written by a newer napari-ssn (version {found} of its form, this "
             f"one reads {newest}): update napari-ssn to read it."
         )
+    try:
+        return form.model_validate_json(text)
+    except ValidationError as error:
+        place, words = wrong_in(error)
+        where = f" at {place}" if place else ""
+        raise DataError(f"The {what} is not valid{where}: {words}.") from None
+
+
+def later_version(text: str, field: str, newest: int) -> int | None:
+    """What a document says in a field, if that is a later version than this program knows.
+
+    It was written by a newer one then, which has more to say.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None  # pydantic has better words for it
+    found = content.get(field) if isinstance(content, dict) else None
+    return found if isinstance(found, int) and found > newest else None
+
+
+def wrong_in(error: ValidationError) -> tuple[str, str]:
+    """See `what_is_wrong`."""
+    problems = error.errors(include_input=False, include_url=False)
+    return what_is_wrong([dict(one) for one in problems])
 
 
 def what_is_wrong(problems: Sequence[Mapping[str, Any]]) -> tuple[str, str]:

@@ -9,8 +9,8 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path, PurePath
-from typing import BinaryIO
 
 #: Bytes of the longest text that is read: a sidecar of many hypotheses has some megabytes, and
 #: JSON of nothing but brackets takes twenty times its length in memory.
@@ -41,7 +41,7 @@ def visible(folder: Path) -> Iterator[Path]:
     return (one for one in folder.iterdir() if not hidden(PurePath(one.name)))
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file of the disk for reading; OSError for a pipe, which would be waited for."""
     if "\0" in str(path):
         # Such names come out of headers that name another file; Python has a ValueError for them.

@@ -110,8 +110,5 @@ def _of_one_label(path: Path, image: Volume) -> Array:
 
 def sum_of(file: Path) -> str:
     """sha256 of what a file holds, unpacked where it is packed."""
-    digest = hashlib.sha256()
     with source.opened(file) as stream:
-        for piece in source.plain(stream):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

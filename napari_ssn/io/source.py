@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,7 +34,7 @@ TOO_LONG = "The file holds more voxels than it says: copy or export it again."
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BufferedReader]:
     """Open a file of an image; ImageError, without its name, if it is not there or no file."""
     # `from None`: the causes' messages hold the path, and the path may hold a patient's name.
     try:

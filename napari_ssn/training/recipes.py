@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from napari_ssn.documents.card import ModelCard
-from napari_ssn.documents.problems import what_is_wrong
+from napari_ssn.documents.problems import wrong_in
 from napari_ssn.documents.regular import read_text
 from napari_ssn.errors import DataError
 from napari_ssn.network.others.start import Start
@@ -147,6 +147,5 @@ def _checked(kind: type[_T], content: dict[str, Any]) -> _T:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        place, what = what_is_wrong([dict(one) for one in problems])
+        place, what = wrong_in(error)
         raise DataError(f"The recipe is invalid: {place or 'the file'}: {what}.") from None

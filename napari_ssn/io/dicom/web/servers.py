@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import platformdirs
 from pydantic import ValidationError
 
-from napari_ssn.documents.problems import parsed, what_is_wrong
+from napari_ssn.documents.problems import parsed, wrong_in
 from napari_ssn.documents.regular import read_text
 from napari_ssn.documents.servers import NAME_WORDS, SERVERS_VERSION, Server, Servers, amiss
 from napari_ssn.errors import ArchiveError, DataError
@@ -78,8 +78,7 @@ def server_of(
             }
         )
     except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        place, words = what_is_wrong([dict(one) for one in problems])
+        place, words = wrong_in(error)
         hint = f" (it is made of {NAME_WORDS})" if place == "name" else ""
         raise ArchiveError(f"The {place or 'archive'} {words}{hint}.") from None
 
