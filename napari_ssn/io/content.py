@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,72 +14,18 @@ from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.documents.controls import without_controls
 
 if TYPE_CHECKING:
+    from napari_ssn.documents import card
+    from napari_ssn.documents.card import ModelCard, Terms
     from napari_ssn.documents.sidecar import Provenance
 
 # Okabe and Ito's colours, for labels of which no model says the colour.
 _COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442")
 
 
-class Code(Protocol):
-    """A term of a coding scheme: its value, the scheme (``SCT``, ``DCM``), and its meaning."""
-
-    @property
-    def value(self) -> str:
-        """``27925004``."""
-        ...
-
-    @property
-    def scheme(self) -> str:
-        """``SCT``."""
-        ...
-
-    @property
-    def meaning(self) -> str:
-        """``Nodule``."""
-        ...
-
-
-class Terms(Protocol):
-    """Coded terms of a label, as DICOM and 3D Slicer have them."""
-
-    @property
-    def category(self) -> Code:
-        """Of CID 7150, as ``Morphologically Abnormal Structure``."""
-        ...
-
-    @property
-    def type(self) -> Code:
-        """Of CID 7151, as ``Nodule``."""
-        ...
-
-    @property
-    def modifier(self) -> Code | None:
-        """Which part of it, as ``Anterior``."""
-        ...
-
-    @property
-    def region(self) -> Code | None:
-        """Where in the body, as ``Lung``."""
-        ...
-
-
-class Label(Protocol):
-    """What a label is called and how it is drawn (``#rrggbb``)."""
-
-    @property
-    def name(self) -> str:
-        """In words."""
-        ...
-
-    @property
-    def colour(self) -> str:
-        """As ``#e69f00``."""
-        ...
-
-    @property
-    def terms(self) -> Terms | None:
-        """None where nobody has coded it."""
-        ...
+#: What a label is called and how it is drawn (``#rrggbb``), and its coded terms where it has some.
+Label: TypeAlias = "PlainLabel | card.Label"
+#: What a file says of the model.
+Model: TypeAlias = "PlainModel | ModelCard"
 
 
 @runtime_checkable
@@ -89,30 +35,6 @@ class Loaded(Protocol):
     @property
     def card(self) -> Model:
         """Of the model."""
-        ...
-
-
-class Model(Protocol):
-    """What a file says of the model; a model's card is one."""
-
-    @property
-    def name(self) -> str:
-        """As ``lidc-2d``."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """As ``0.1.0``."""
-        ...
-
-    @property
-    def weights_sha256(self) -> str:
-        """Of its weights; empty where they are not known."""
-        ...
-
-    @property
-    def labels(self) -> Sequence[Label]:
-        """The background first."""
         ...
 
 

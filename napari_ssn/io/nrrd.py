@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.documents.card import Code, Terms
 from napari_ssn.errors import ExportError
 from napari_ssn.geometry.affine import LPS
-from napari_ssn.io.content import Code, Content, Segment, Terms, as_volume, box_of, stacked
+from napari_ssn.io.content import Content, Segment, as_volume, box_of, stacked
 
 _CATEGORIES = "Segmentation category and type - DICOM master list"
 _REGIONS = "Anatomic codes - DICOM master list"

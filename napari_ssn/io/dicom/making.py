@@ -15,9 +15,10 @@ from pydicom.sr.coding import Code as Concept
 from pydicom.uid import generate_uid
 
 from napari_ssn._version import __version__
+from napari_ssn.documents.card import Code
 from napari_ssn.documents.sidecar import Written
 from napari_ssn.errors import ExportError
-from napari_ssn.io.content import Code, Content, Label, Model
+from napari_ssn.io.content import Content, Label, Model
 from napari_ssn.io.dicom.damage import quiet
 from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, short
 from napari_ssn.io.dicom.whose import forget
