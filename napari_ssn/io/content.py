@@ -187,15 +187,17 @@ def as_volume(array: NDArray[Any]) -> NDArray[Any]:
     return array if array.ndim == 3 else array[..., None]
 
 
-def stacked(maps: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Volumes along a fourth axis, (X, Y, Z, n) in Fortran's order, as files have them.
+def stacked(maps: Sequence[NDArray[Any]], axis: int = 3) -> NDArray[Any]:
+    """Volumes along an axis more, (X, Y, Z, n) in Fortran's order, as files have them.
 
     Only where something is anything is copied: turning bytes around is slow in a large volume.
     """
     volumes = [as_volume(one) for one in maps]
-    out = np.zeros((*volumes[0].shape, len(volumes)), volumes[0].dtype, order="F")
-    for k, one in enumerate(volumes):
-        box, layer = box_of(one != 0), out[..., k]
+    shape = [*volumes[0].shape]
+    shape.insert(axis, len(volumes))
+    out = np.zeros(shape, volumes[0].dtype, order="F")
+    for one, layer in zip(volumes, np.moveaxis(out, axis, 0), strict=True):
+        box = box_of(one != 0)
         layer[box] = one[box]
     return out
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.io.content import Content, stacked
 from napari_ssn.io.nifti_header import LABELS
@@ -28,28 +28,47 @@ _SKEWED = 9.9e-5
 _NIFTI1_AXIS = 32767
 
 
-def encode_nifti(hypothesis: Hypothesis, *, compressed: bool) -> bytes:
-    """Content of a uint8 NIfTI label map; the same hypothesis gives the same bytes."""
-    return _encode(
-        hypothesis.label_map, hypothesis.affine, hypothesis.classes - 1, compressed=compressed
-    )
-
-
-def encode_content(content: Content, *, compressed: bool) -> bytes:
+def encode(content: Content, path: Path, series: object) -> bytes:
     """Content of a NIfTI file of one or several hypotheses, or of the probability map.
 
     Several hypotheses are uint8 label maps along a fourth axis, in their order; probabilities
-    are float32, those of several labels along a fourth axis, without the background.
+    are float32, those of several labels along a fourth axis, without the background. The same
+    content gives the same bytes.
+
+    The sform holds the affine; the qform that of the nearest rotation, where that is as near as
+    `QFORM_MM`: ITK opens no sform that is off a right angle, and takes the qform beside it.
+    Elsewhere there is no qform, and ITK refuses the file, see `opens_in_itk`, rather than misplace
+    it. NIfTI-1 as long
+    as its float32 numbers put the grid within `NEAR_MM`: NIfTI-2, which has float64, is not
+    read by ITK 5 nor by what is built on it, 3D Slicer and ITK-SNAP among others. What was read
+    from NIfTI-1 goes back into it unchanged; the sidecar has the affine to its last bit.
     """
     if content.probability is not None:
-        maps, largest = list(content.probability.values), 1
+        maps, largest = list[NDArray[Any]](content.probability.values), 1
     else:
-        if len(content.hypotheses) == 1:
-            return encode_nifti(content.hypotheses[0], compressed=compressed)
         maps, largest = [one.label_map for one in content.hypotheses], content.classes - 1
-    if len(maps) == 1:
-        return _encode(maps[0], content.affine, largest, compressed=compressed)
-    return _encode(stacked(maps), content.affine, largest, compressed=compressed)
+    data, affine = maps[0] if len(maps) == 1 else stacked(maps), content.affine
+    rounded = affine.astype(np.float32).astype(np.float64)
+    near = corners_apart_mm(rounded, affine, data.shape[:3]) <= NEAR_MM
+    small = max(data.shape) <= _NIFTI1_AXIS
+    kind = nib.Nifti1Image if small and near else nib.Nifti2Image
+    image = kind(data, None)
+    header = image.header
+    header.set_data_dtype(data.dtype)
+    header.set_xyzt_units("mm")
+    header["descrip"] = b"napari-ssn"
+    header["cal_max"] = largest
+    if data.dtype == np.uint8:
+        header.set_intent(LABELS)
+    image.set_sform(affine, code="scanner")
+    # Sets the voxel sizes too; code 0 tells readers not to use the rotation.
+    code = "scanner" if fits_qform(affine, data.shape) else "unknown"
+    image.set_qform(affine, code=code, strip_shears=True)
+    raw: bytes = image.to_bytes()
+    if not path.name.lower().endswith(".gz"):
+        return raw
+    # No time in the header of the compressed file, so that equal results are equal files.
+    return gzip.compress(raw, compresslevel=6, mtime=0)
 
 
 def opens_in_itk(affine: NDArray[np.float64], shape: Sequence[int]) -> bool:
@@ -79,49 +98,6 @@ def fits_qform(affine: NDArray[np.float64], shape: Sequence[int]) -> bool:
     header = nib.Nifti1Header()
     header.set_qform(affine, code="scanner", strip_shears=True)
     return corners_apart_mm(header.get_qform(), affine, tuple(shape[:3])) <= QFORM_MM
-
-
-def _encode(
-    data: NDArray[np.uint8] | NDArray[np.float32],
-    affine: NDArray[np.float64],
-    largest: int,
-    *,
-    compressed: bool,
-) -> bytes:
-    """NIfTI file of an array.
-
-    The sform holds the affine; the qform that of the nearest rotation, where that is as near as
-    `QFORM_MM`: ITK opens no sform that is off a right angle, and takes the qform beside it.
-    Elsewhere there is no qform, and ITK refuses the file, see `opens_in_itk`, rather than misplace
-    it. NIfTI-1 as long
-    as its float32 numbers put the grid within `NEAR_MM`: NIfTI-2, which has float64, is not
-    read by ITK 5 nor by what is built on it, 3D Slicer and ITK-SNAP among others. What was read
-    from NIfTI-1 goes back into it unchanged; the sidecar has the affine to its last bit.
-    """
-    rounded = affine.astype(np.float32).astype(np.float64)
-    near = corners_apart_mm(rounded, affine, data.shape[:3]) <= NEAR_MM
-    small = max(data.shape) <= _NIFTI1_AXIS
-    kind = nib.Nifti1Image if small and near else nib.Nifti2Image
-    image = kind(data, None)
-    header = image.header
-    header.set_data_dtype(data.dtype)
-    header.set_xyzt_units("mm")
-    header["descrip"] = b"napari-ssn"
-    header["cal_max"] = largest
-    if data.dtype == np.uint8:
-        header.set_intent(LABELS)
-    image.set_sform(affine, code="scanner")
-    # Sets the voxel sizes too; code 0 tells readers not to use the rotation.
-    code = "scanner" if fits_qform(affine, data.shape) else "unknown"
-    image.set_qform(affine, code=code, strip_shears=True)
-    raw: bytes = image.to_bytes()
-    # No time in the header of the compressed file, so that equal results are equal files.
-    return gzip.compress(raw, compresslevel=6, mtime=0) if compressed else raw
-
-
-def encode(content: Content, path: Path, series: object) -> bytes:
-    """See `encode_content`."""
-    return encode_content(content, compressed=path.name.lower().endswith(".gz"))
 
 
 def remark(content: Content) -> str:

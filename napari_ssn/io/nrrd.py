@@ -25,7 +25,7 @@ _NOTICE = "Research use only - not a medical device"
 _SEPARATORS = str.maketrans("|~^\\", "    ")
 
 
-def encode_seg_nrrd(content: Content) -> bytes:
+def encode(content: Content, path: Path, series: object) -> bytes:
     """Content of a ``.seg.nrrd``; the same content gives the same bytes.
 
     One hypothesis is a plain 3D label map, several are layers along a first axis ``list``. A
@@ -41,7 +41,7 @@ def encode_seg_nrrd(content: Content) -> bytes:
     maps = [as_volume(one.label_map) for one in content.hypotheses]
     several = len(maps) > 1
     # The first axis is the fastest in the file: the layers of a voxel lie side by side.
-    data = _interleaved(maps) if several else stacked(maps)[..., 0]
+    data = stacked(maps, 0) if several else stacked(maps)[..., 0]
     *axes, origin = (LPS @ content.affine)[:3].T
     head = [
         "NRRD0004",
@@ -63,15 +63,6 @@ def encode_seg_nrrd(content: Content) -> bytes:
     # No time in the compressed part, so that equal results are equal files.
     body = gzip.compress(data.reshape(-1, order="F").data, compresslevel=6, mtime=0)
     return ("\n".join(head) + "\n\n").encode() + body
-
-
-def _interleaved(maps: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Volumes along a first axis, (n, X, Y, Z) in Fortran's order; only what is there is copied."""
-    out = np.zeros((len(maps), *maps[0].shape), np.uint8, order="F")
-    for k, one in enumerate(maps):
-        box, layer = box_of(one != 0), out[k]
-        layer[box] = one[box]
-    return out
 
 
 def _vector(values: NDArray[np.float64]) -> str:
@@ -138,11 +129,6 @@ def _code(code: Code | None) -> str:
 def plain(text: str) -> str:
     """A text of one line without what separates the parts of a field."""
     return " ".join(text.translate(_SEPARATORS).split())
-
-
-def encode(content: Content, path: Path, series: object) -> bytes:
-    """See `encode_seg_nrrd`."""
-    return encode_seg_nrrd(content)
 
 
 def remark(content: Content) -> str:

@@ -178,7 +178,7 @@ def _values(header: dict[str, Any], stream: BinaryIO, start: int, sizes: list[in
     source.check_fits(needed, size - start, 4 * count, most)
     if encoding != "raw" and skipped == -1:
         # Of what is unpacked they are the last, as behind the header of another format.
-        skipped = source.before_last(pieces(), needed, _MOST_BEFORE)
+        skipped = source.surplus(pieces(), needed, _MOST_BEFORE)
     if skipped < 0:
         raise ImageError("The file is damaged: its voxels begin before their file.")
     # A file may be padded, but not by a slice: then one of its sizes is wrong.

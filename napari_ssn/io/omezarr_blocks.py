@@ -98,20 +98,13 @@ def _check(path: Path, size: int, codecs: list[str], most: int) -> None:
         elif name == "zstd":
             bad = size * _ZSTD_BLOCK > 4 * most and _zstd_most(stream.read()) > most + _ZSTD_BLOCK
         elif name in ("gzip", "zlib"):
-            bad = size * source.GZIP_RATIO > most + (64 << 20) and _unpacks_beyond(stream, most)
+            bad = size * source.GZIP_RATIO > most + (64 << 20) and (
+                source.sum_up_to(source.unpacked(stream), most) > most
+            )
         else:
             raise ImageError(f"The blocks are packed as {name[:20]}, which is not read here.")
     if bad:
         raise ImageError(_DAMAGED)
-
-
-def _unpacks_beyond(stream: Any, most: int) -> bool:
-    count = 0
-    for piece in source.unpacked_zlib(stream):
-        count += len(piece)
-        if count > most:
-            return True
-    return False
 
 
 def _zstd_most(raw: bytes) -> int:

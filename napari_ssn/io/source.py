@@ -63,14 +63,14 @@ def is_gzip(head: bytes) -> bool:
     return head[:2] == _GZIP
 
 
-def plain(stream: BinaryIO) -> Iterator[bytes]:
+def plain(stream: BinaryIO | bz2.BZ2File) -> Iterator[bytes]:
     """Pieces of what follows in a file."""
     while piece := stream.read(_PIECE):
         yield piece
 
 
 def unpacked(stream: BinaryIO) -> Iterator[bytes]:
-    """Pieces of what gzip packed, one or several members; each member's checksum is checked.
+    """Pieces of what gzip or zlib packed, one or several members; each one's checksum is checked.
 
     What follows the last member is left, as gzip itself leaves it.
 
@@ -79,8 +79,8 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
     """
     packed, most = b"", _BEGINNING
     while True:
-        # 16: with the header and the checksum of gzip.
-        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        # 32: with the header and the checksum of gzip, or with those of zlib.
+        member = zlib.decompressobj(zlib.MAX_WBITS | 32)
         while not member.eof:
             packed = packed or stream.read(_PIECE)
             if not packed:
@@ -122,47 +122,22 @@ def first(pieces: Iterator[bytes], length: int) -> bytes:
     return head[:length]
 
 
-def unpacked_zlib(stream: BinaryIO) -> Iterator[bytes]:
-    """As `unpacked`, of one stream of zlib, with or without gzip's header."""
-    member = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    while not member.eof:
-        packed = member.unconsumed_tail or stream.read(_PIECE)
-        if not packed:
-            raise ImageError(_PACKED)
-        try:
-            yield member.decompress(packed, _PIECE)
-        except zlib.error:
-            raise ImageError(_PACKED) from None
+def surplus(pieces: Iterator[bytes], needed: int, most: int) -> int:
+    """How many bytes more than those needed come in pieces; none are kept.
 
-
-def check_length(pieces: Iterator[bytes], needed: int, most: int) -> None:
-    """ImageError if fewer bytes come in pieces, or more than ``most`` too many; none are kept."""
-    _check_length(_sum_up_to(pieces, needed + most), needed, most)
-
-
-def before_last(pieces: Iterator[bytes], needed: int, most: int) -> int:
-    """How many bytes come before the last ``needed`` ones.
-
-    ImageError if there are fewer than those, or more than ``most`` before them.
+    ImageError if fewer come, or more than ``most`` too many.
     """
-    found = _sum_up_to(pieces, needed + most)
+    found = sum_up_to(pieces, needed + most)
     _check_length(found, needed, most)
     return found - needed
 
 
 def unpacked_bzip2(stream: BinaryIO) -> Iterator[bytes]:
-    """As `unpacked`, of one member that bzip2 packed."""
-    member = bz2.BZ2Decompressor()
-    while not member.eof:
-        packed = stream.read(_PIECE) if member.needs_input else b""
-        if not packed and member.needs_input:
-            raise ImageError(_PACKED)
-        try:
-            piece = member.decompress(packed, _PIECE)
-        except (OSError, ValueError):
-            raise ImageError(_PACKED) from None
-        if piece:
-            yield piece
+    """As `unpacked`, of what bzip2 packed."""
+    try:
+        yield from plain(bz2.BZ2File(stream))
+    except (EOFError, OSError, ValueError):
+        raise ImageError(_PACKED) from None
 
 
 def check_fits(needed: int, size: int, decoded: int, most: float = 1.0) -> None:
@@ -212,7 +187,7 @@ def take(
         ImageError: there are fewer or more bytes.
     """
     if start + needed > size + _SPARE:
-        _check_length(_sum_up_to(pieces(), start + needed + most), start + needed, most)
+        surplus(pieces(), start + needed, most)
     out, at = np.empty(needed, np.uint8), -start
     for piece in pieces():
         low, high = max(at, 0), min(at + len(piece), needed)
@@ -225,7 +200,7 @@ def take(
     return out
 
 
-def _sum_up_to(pieces: Iterator[bytes], most: int) -> int:
+def sum_up_to(pieces: Iterator[bytes], most: int) -> int:
     """Bytes that come in pieces; those behind ``most`` are not counted to their end."""
     count = 0
     for piece in pieces:

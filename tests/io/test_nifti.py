@@ -16,7 +16,7 @@ from napari_ssn.io.content import Content
 from napari_ssn.io.formats import about
 from napari_ssn.io.napari_hooks import write_labels
 from napari_ssn.io.nifti import read_nifti
-from napari_ssn.io.nifti_write import encode_nifti
+from napari_ssn.io.nifti_write import encode
 from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (5, 4, 3)
@@ -356,7 +356,8 @@ def test_a_written_map_reads_back(tmp_path: Path) -> None:
 
 
 def test_an_axis_too_long_for_nifti_1_is_written_as_nifti_2() -> None:
-    raw = encode_nifti(map_of(np.eye(4), (40000, 2, 1)), compressed=False)
+    content = Content.of(map_of(np.eye(4), (40000, 2, 1)))
+    raw = encode(content, Path("out.nii"), None)
     assert struct.unpack("<i", raw[:4]) == (540,)
 
 
