@@ -12,9 +12,8 @@ from pathlib import Path
 
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import DataError, SSNError
+from napari_ssn.io.source import TRAP, TRAP_RATIO
 
-# More than so many bytes from fewer than a 200th of them are a trap.
-_TRAP, _TRAP_RATIO = 1 << 30, 200
 # Files of the largest data set.
 _MOST_FILES = 1_000_000
 
@@ -69,13 +68,13 @@ def open_zip(
 
 
 def trap_in(
-    infos: Sequence[zipfile.ZipInfo], packed: int, name: str, what: str, most: int = _TRAP
+    infos: Sequence[zipfile.ZipInfo], packed: int, name: str, what: str, most: int = TRAP
 ) -> str | None:
     """A sentence, beginning with ``name``, if a zip file of so many bytes unpacks to what no
     ``what`` is; None if it does not, or to no more than ``most`` bytes.
     """
     whole = sum(info.file_size for info in infos)
-    if whole <= max(most, _TRAP_RATIO * packed):
+    if whole <= max(most, TRAP_RATIO * packed):
         return None
     return (
         f"{name} says that {whole / 1e9:.1f} GB are packed into {packed / 1e6:.2g} MB, which no "

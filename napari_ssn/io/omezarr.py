@@ -170,11 +170,7 @@ def _refused() -> Iterator[None]:
     """ImageError for whatever zarr and its codecs make of a damaged folder."""
     import zarr.errors
 
-    failures = (
-        OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, AttributeError,
-        NotImplementedError, OverflowError, MemoryError, RecursionError, EOFError, ImportError,
-        zarr.errors.BaseZarrError,
-    )  # fmt: skip
+    failures = (*source.BROKEN, ImportError, MemoryError, zarr.errors.BaseZarrError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

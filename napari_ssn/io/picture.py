@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +10,10 @@ from PIL import Image, UnidentifiedImageError
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.display import plain_display
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io.source import opened
+from napari_ssn.io.source import BROKEN, opened
 
 # Pillow's modes of one grey channel: 1 and 8 bit, 16 bit in either byte order, 32 bit, float.
 _GREY = {"1", "L", "I;16", "I;16L", "I;16B", "I", "F"}
-
-#: What Pillow raises for a damaged picture: SyntaxError for a broken PNG, and TIFF's readers
-#: whatever their tables lead to.
-BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 
 
 def read_picture(path: Path) -> Volume:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import os
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import psutil
 from numpy.typing import NDArray
 
 from napari_ssn.documents.regular import open_regular
-from napari_ssn.errors import ImageError
+from napari_ssn.errors import ImageError, SSNError
 
 _GZIP = b"\x1f\x8b"
 # Bytes that are unpacked at once, and at first: who wants the header alone waits for no more.
@@ -25,12 +26,28 @@ _PIECE, _BEGINNING = 1 << 20, 1 << 16
 _SPARE = 400 << 20
 #: Bytes that one can become, unpacked by gzip (the format's limit) and by bzip2.
 GZIP_RATIO, BZIP2_RATIO = 1032, 50_000
-# More than so many bytes from fewer than a 200th of them are no image but a trap: the emptiest of
-# label maps of a whole body is smaller.
-_TRAP, _TRAP_RATIO = 1 << 30, 200
+#: More than so many bytes from fewer than a 200th of them are no image but a trap: the emptiest of
+#: label maps of a whole body is smaller.
+TRAP, TRAP_RATIO = 1 << 30, 200
 _PACKED = "The compressed voxels are damaged or cut off: copy or export the file again."
 CUT_OFF = "The file is cut off: it holds fewer voxels than it says; copy or export it again."
 TOO_LONG = "The file holds more voxels than it says: copy or export it again."
+#: What libraries raise for a damaged file: few name a class of their own for what can be wrong with
+#: one, Pillow has SyntaxError for a broken PNG, and others whatever the file's tables lead to.
+BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 
 @contextmanager
@@ -151,7 +168,7 @@ def check_fits(needed: int, size: int, decoded: int, most: float = 1.0) -> None:
     """
     if needed > most * size:
         raise ImageError(CUT_OFF)
-    if needed > _TRAP and needed > _TRAP_RATIO * size:
+    if needed > TRAP and needed > TRAP_RATIO * size:
         raise ImageError(
             f"The file says that {needed / 1e9:.1f} GB are packed into {size / 1e6:.2g} MB, which "
             "no image is: it is not opened."
@@ -159,12 +176,12 @@ def check_fits(needed: int, size: int, decoded: int, most: float = 1.0) -> None:
     check_memory(needed + decoded)
 
 
-def check_memory(size: int) -> None:
-    """ImageError if so many bytes are more than this computer has free."""
+def check_memory(size: int, what: str = "image", kind: type[SSNError] = ImageError) -> None:
+    """An error of that kind if so many bytes are more than this computer has free."""
     free = int(psutil.virtual_memory().available)
     if size > free:
-        raise ImageError(
-            f"The image needs {size / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
+        raise kind(
+            f"The {what} needs {size / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
             "close other programs or open it on a larger computer."
         )
 

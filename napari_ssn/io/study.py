@@ -14,14 +14,13 @@ from os import fstat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import psutil
-
 from napari_ssn.documents.regular import LONGEST_OF_STUDY, open_regular, read_text
 from napari_ssn.documents.study import Piece, Study, parse_study
 from napari_ssn.errors import DataError
 from napari_ssn.io.archive import open_zip, trap_in, unzipping
 from napari_ssn.io.files import check_targets, make_folder, write_files
 from napari_ssn.io.pieces import Arrays, arrays_in, read_piece
+from napari_ssn.io.source import check_memory
 
 _DOCUMENT, _PIECES = "study.json", "pieces"
 # The name of its file may be a patient's.
@@ -52,12 +51,7 @@ class Opened:
         Raises:
             DataError: it is missing, damaged, or more than this computer has room for.
         """
-        free = int(psutil.virtual_memory().available)
-        if piece.size > free:
-            raise DataError(
-                f"The study needs {piece.size / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB "
-                "are free: close other programs or open it on a larger computer."
-            )
+        check_memory(piece.size, "study", DataError)
         return self._read(piece)
 
     def arrays(self, piece: Piece) -> Arrays:

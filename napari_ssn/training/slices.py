@@ -23,7 +23,7 @@ from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.arrays import Bytes, Floats, Labels, Pixels
 from napari_ssn.io.archive import open_zip, unzipping
-from napari_ssn.io.picture import BROKEN
+from napari_ssn.io.source import BROKEN
 from napari_ssn.training.cases import Case, Cases, plain_volume
 
 RATERS = 4

@@ -19,6 +19,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom.members import PREAMBLE
+from napari_ssn.io.source import BROKEN
 
 # The transfer syntax of deflated files, and the same undeflated, of as many bytes.
 _DEFLATED, _PLAIN = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1\0\0\0"
@@ -39,24 +40,8 @@ UNPACKS = (
     "export the series uncompressed."
 )
 
-# pydicom names no class of its own for most of what can be wrong with a file.
-_BROKEN = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    # highdicom keeps its table of frames in a database.
-    sqlite3.Error,
-    struct.error,
-    zlib.error,
-)
+# highdicom keeps its table of frames in a database.
+_BROKEN = (*BROKEN, BytesLengthException, InvalidDicomError, sqlite3.Error)
 
 
 class _Silence:
@@ -115,7 +100,7 @@ def reading(sentence: str) -> Iterator[None]:
             raise ImageError(
                 f"A DICOM file lacks {error.name}, without which it is not read: export it again."
             ) from None
-        except (*_BROKEN, BytesLengthException, InvalidDicomError):
+        except _BROKEN:
             raise ImageError(sentence) from None
 
 
