@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.documents.sidecar import Provenance, Run
+from napari_ssn.documents.ran import Run
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm

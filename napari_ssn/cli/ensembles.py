@@ -11,7 +11,7 @@ import typer
 from napari_ssn.cli.options import Ensemble
 from napari_ssn.cli.progress import progress
 from napari_ssn.core.ensemble import WIDTH_MM, Taken
-from napari_ssn.documents.sidecar import EnsembleRun
+from napari_ssn.documents.ran import EnsembleRun
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.members import MemberFiles, find_members

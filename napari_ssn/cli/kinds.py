@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from napari_ssn.documents.sidecar import Choice, Provenance
+from napari_ssn.documents.chosen import Choice
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.text import verdicts
 
 # What only some choices have, and what each kind has not.

@@ -9,7 +9,8 @@ import numpy as np
 
 from napari_ssn.cli.beside import beside_of, held, problems_of
 from napari_ssn.cli.repeat import image_of
-from napari_ssn.documents.sidecar import Point, Provenance, read_sidecar
+from napari_ssn.documents.chosen import Point
+from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.acquired import Acquired, acquired_by
 from napari_ssn.io.content import plain_labels

@@ -14,7 +14,8 @@ import typer
 from napari_ssn import cli
 from napari_ssn.cli.images import Named, Numbers, Paths, image_at, run_on
 from napari_ssn.documents.card import read_card
-from napari_ssn.documents.sidecar import Provenance, Run, read_sidecar
+from napari_ssn.documents.ran import Run
+from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import DataError, GeometryError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.channels import is_numbered

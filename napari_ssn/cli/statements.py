@@ -17,7 +17,9 @@ from napari_ssn.cli.spreads import (
     misspanned,
 )
 from napari_ssn.core.given.drawing import fit_drawing
-from napari_ssn.documents.sidecar import Choice, Provenance, Software
+from napari_ssn.documents.chosen import Choice
+from napari_ssn.documents.ran import Software
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.geometry.arrays import Floats, Labels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.hashes import label_map_hash

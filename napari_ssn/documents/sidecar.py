@@ -13,30 +13,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat, field_validator
 
-from napari_ssn.documents.adjudicated import Adjudicated as Adjudicated
-from napari_ssn.documents.adjudicated import ReaderShare as ReaderShare
-from napari_ssn.documents.chosen import Choice as Choice
-from napari_ssn.documents.chosen import Condition as Condition
-from napari_ssn.documents.chosen import Count as Count
-from napari_ssn.documents.chosen import Drawing as Drawing
-from napari_ssn.documents.chosen import LesionMove as LesionMove
-from napari_ssn.documents.chosen import LesionMoves as LesionMoves
-from napari_ssn.documents.chosen import Point as Point
-from napari_ssn.documents.chosen import Pointing as Pointing
-from napari_ssn.documents.chosen import Share as Share
-from napari_ssn.documents.chosen import Spread as Spread
-from napari_ssn.documents.closed import Exact
-from napari_ssn.documents.closed import Index as Index
-from napari_ssn.documents.closed import Sha256 as Sha256
+from napari_ssn.documents.adjudicated import Adjudicated
+from napari_ssn.documents.chosen import Choice, Count, Share
+from napari_ssn.documents.closed import Exact, Index, Sha256
 from napari_ssn.documents.problems import parsed
-from napari_ssn.documents.ran import DicomInput as DicomInput
-from napari_ssn.documents.ran import EnsembleMember as EnsembleMember
-from napari_ssn.documents.ran import EnsembleRun as EnsembleRun
-from napari_ssn.documents.ran import MemberNetwork as MemberNetwork
-from napari_ssn.documents.ran import ModelIdentity as ModelIdentity
-from napari_ssn.documents.ran import Run as Run
-from napari_ssn.documents.ran import Software as Software
-from napari_ssn.documents.ran import Written as Written
+from napari_ssn.documents.ran import ModelIdentity, Run, Software, Written
 from napari_ssn.documents.regular import read_text
 from napari_ssn.documents.sizes import Sizes, Spans
 from napari_ssn.errors import DataError

@@ -15,20 +15,11 @@ from pydantic import Field, FiniteFloat, model_validator
 from napari_ssn.core.kinds import DirectionKind, EffectKind, Form, Tissue
 from napari_ssn.documents.adjudicated import Adjudicated
 from napari_ssn.documents.card import ModelCard
-from napari_ssn.documents.closed import Exact
+from napari_ssn.documents.chosen import Condition, Count, Drawing, Point, Spread
+from napari_ssn.documents.closed import Exact, Index, Sha256
 from napari_ssn.documents.problems import parsed
-from napari_ssn.documents.sidecar import (
-    Condition,
-    Count,
-    Drawing,
-    Index,
-    Point,
-    Row,
-    Run,
-    Sha256,
-    Software,
-    Spread,
-)
+from napari_ssn.documents.ran import Run, Software
+from napari_ssn.documents.sidecar import Row
 from napari_ssn.geometry.declared import Weighting
 from napari_ssn.geometry.intensity import Units
 from napari_ssn.geometry.volume import Extent

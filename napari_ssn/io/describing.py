@@ -10,20 +10,9 @@ from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.documents.adjudicated import painted_on
-from napari_ssn.documents.sidecar import (
-    UNITS,
-    Choice,
-    Condition,
-    Grid,
-    LabelVolume,
-    Member,
-    ModelIdentity,
-    Pointing,
-    Provenance,
-    Run,
-    Software,
-    Spread,
-)
+from napari_ssn.documents.chosen import Choice, Condition, Pointing, Spread
+from napari_ssn.documents.ran import ModelIdentity, Run, Software
+from napari_ssn.documents.sidecar import UNITS, Grid, LabelVolume, Member, Provenance
 from napari_ssn.geometry.size import Size, across_of, corners_of
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.io.hashes import label_map_hash, probability_hash

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from napari_ssn.documents.ran import Run
 from napari_ssn.documents.regular import visible
-from napari_ssn.documents.sidecar import Provenance, Run
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import NEVER, Cancel, SSNError
 from napari_ssn.io.api import read
 from napari_ssn.io.dicom.read import list_series

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_ssn.documents.sidecar import Written
+    from napari_ssn.documents.ran import Written
     from napari_ssn.io.content import Content
     from napari_ssn.io.dicom.series import DicomSeries
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import ProbabilityMap
-from napari_ssn.documents.sidecar import Choice, Provenance, read_sidecar
+from napari_ssn.documents.chosen import Choice
+from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import DataError, SSNError
 from napari_ssn.geometry.display import Display
 from napari_ssn.io.content import plain_labels

@@ -15,8 +15,9 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.odd import Odd, odd_ones
 from napari_ssn.core.overlap import dice, majority_vote
 from napari_ssn.core.summaries.agreement import agreement
-from napari_ssn.documents import sidecar as provenance
-from napari_ssn.documents.adjudicated import How, painted_on
+from napari_ssn.documents.adjudicated import Adjudicated, How, ReaderShare, painted_on
+from napari_ssn.documents.chosen import Choice as Told
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import NEVER, Cancel, DataError, SSNError
 from napari_ssn.geometry.arrays import Floats, Ints, Labels
 from napari_ssn.io.content import Content
@@ -237,7 +238,7 @@ def shares_of(
     label_map: Labels,
     shares: Sequence[float] | None,
     made: Labels | None = None,
-) -> provenance.Adjudicated:
+) -> Adjudicated:
     """What a sidecar says of the people behind an outline.
 
     Args:
@@ -248,10 +249,10 @@ def shares_of(
         made: what `adjudicate` made, where somebody has painted on it since.
     """
     classes = len(readers.labels)
-    return provenance.Adjudicated(
+    return Adjudicated(
         how=how,
         readers=[
-            provenance.ReaderShare(
+            ReaderShare(
                 name=name,
                 sha256=label_map_hash(one),
                 share=None if shares is None else shares[k],
@@ -263,9 +264,7 @@ def shares_of(
     )
 
 
-def recorded(
-    record: provenance.Provenance, drawn: Labels, prediction: Prediction
-) -> provenance.Adjudicated | None:
+def recorded(record: Provenance, drawn: Labels, prediction: Prediction) -> Adjudicated | None:
     """The people behind an outline that was written, opened again, and is drawn on perhaps.
 
     Args:
@@ -285,7 +284,7 @@ def recorded(
     return people if written else painted_on(people)
 
 
-def of_people(found: Fitting, shares: provenance.Adjudicated) -> Fitting:
+def of_people(found: Fitting, shares: Adjudicated) -> Fitting:
     """What the model makes of a drawing, which was made of people's outlines with these shares."""
     return replace(found, drawing=replace(found.drawing, made_of=made_of(shares)))
 
@@ -293,14 +292,14 @@ def of_people(found: Fitting, shares: provenance.Adjudicated) -> Fitting:
 def write_outline(
     path: Path,
     label_map: Labels,
-    shares: provenance.Adjudicated,
+    shares: Adjudicated,
     prediction: Prediction,
     overwrite: bool = False,
 ) -> None:
     """Write an outline made of several as NIfTI, with a sidecar that names everybody's share."""
     hypothesis = Hypothesis(label_map, prediction.source.affine, None, prediction.dist.classes)
     # The model did not make it, and cannot make it again.
-    told = provenance.Choice(kind="edited", z=None)
+    told = Told(kind="edited", z=None)
     record = record_of(prediction, hypothesis, told).model_copy(update={"adjudicated": shares})
     write_content(Content.of(hypothesis, prediction.card), path, record, overwrite)
 

@@ -11,8 +11,8 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.latent import FARTHEST
 from napari_ssn.core.spread import Spread, spread_out
 from napari_ssn.core.summaries.lesions import Lesions, Rules
-from napari_ssn.documents import sidecar as provenance
-from napari_ssn.documents.sidecar import Choice as Told
+from napari_ssn.documents import adjudicated, chosen
+from napari_ssn.documents.chosen import Choice as Told
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.arrays import Floats
 from napari_ssn.prediction.choice import Conditions, MadeOf, Person, Point, Points, Question
@@ -85,7 +85,7 @@ class Recall:
         return decode(prediction, position_in(prediction, told), lesions)
 
 
-def spread_in(prediction: Prediction, told: provenance.Spread) -> Spread:
+def spread_in(prediction: Prediction, told: chosen.Spread) -> Spread:
     """The spread that a sidecar states; DataError for one of other labels than the model's."""
     per_label = tuple(told.per_label)
     if len(per_label) not in (0, prediction.dist.classes):
@@ -147,7 +147,7 @@ def conditions_in(prediction: Prediction, told: Told) -> Conditions:
     return tuple(out)
 
 
-def made_of(told: provenance.Adjudicated | None) -> MadeOf | None:
+def made_of(told: adjudicated.Adjudicated | None) -> MadeOf | None:
     """The people that a sidecar or a study names behind a drawing; `record.adjudicated_of` back."""
     if told is None:
         return None
@@ -170,7 +170,7 @@ def check_reach(told: Told) -> None:
         )
 
 
-def _beyond(prediction: Prediction, points: Points, pointing: provenance.Pointing | None) -> Floats:
+def _beyond(prediction: Prediction, points: Points, pointing: chosen.Pointing | None) -> Floats:
     """What a draw holds beyond its z, of a sidecar; empty where it says nothing of it."""
     if pointing is None or pointing.rest is None:
         return np.zeros(0)
@@ -183,6 +183,6 @@ def _beyond(prediction: Prediction, points: Points, pointing: provenance.Pointin
     return found
 
 
-def _lesions(prediction: Prediction, moved: provenance.LesionMoves) -> Lesions:
+def _lesions(prediction: Prediction, moved: chosen.LesionMoves) -> Lesions:
     rules = Rules(moved.smallest_voxels, moved.share, moved.draws, moved.seed)
     return by_rules(prediction, rules)

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.summaries.lesions import Lesions
-from napari_ssn.documents import sidecar as provenance
+from napari_ssn.documents import adjudicated, chosen, ran
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.documents.sizes import STEPS, Spans
 from napari_ssn.geometry.arrays import Floats
@@ -37,7 +37,7 @@ def describe(
     own, rank = position_of(prediction, choice).own, prediction.dist.rank
     drawn, walked = choice.sample is not None, choice.kind == "walk"
     given = choice.points or choice.only
-    told = provenance.Choice(
+    told = chosen.Choice(
         kind="conditioned" if given and choice.kind == "mean" else choice.kind,
         seed=choice.seed if drawn else None,
         sample=choice.sample + 1 if choice.sample is not None else None,
@@ -95,9 +95,7 @@ def spans_of(
     return found or None
 
 
-def record_of(
-    prediction: Prediction, hypothesis: Hypothesis, told: provenance.Choice
-) -> Provenance:
+def record_of(prediction: Prediction, hypothesis: Hypothesis, told: chosen.Choice) -> Provenance:
     """What a sidecar says of a hypothesis that was come by as told."""
     return describing.describe(
         hypothesis,
@@ -111,17 +109,17 @@ def record_of(
     )
 
 
-def model_of(prediction: Prediction) -> provenance.ModelIdentity:
+def model_of(prediction: Prediction) -> ran.ModelIdentity:
     """What a sidecar says of the model."""
     card = prediction.card
-    return provenance.ModelIdentity(
+    return ran.ModelIdentity(
         name=card.name, version=card.version, weights_sha256=card.weights_sha256
     )
 
 
-def run_of(prediction: Prediction) -> provenance.Run:
+def run_of(prediction: Prediction) -> ran.Run:
     """What a sidecar says of the run."""
-    return provenance.Run(
+    return ran.Run(
         device=prediction.device,
         device_title=prediction.device_title,
         tile=list(prediction.tile) or None,
@@ -141,27 +139,27 @@ def run_of(prediction: Prediction) -> provenance.Run:
     )
 
 
-def ensemble_of(prediction: Prediction) -> provenance.EnsembleRun | None:
+def ensemble_of(prediction: Prediction) -> ran.EnsembleRun | None:
     """What a sidecar says of the members of an ensemble; None of a model."""
     if prediction.members is None:
         return None
     method = prediction.members.method
-    ran = prediction.networks or (None,) * len(prediction.sources)
-    return provenance.EnsembleRun(
+    networks = prediction.networks or (None,) * len(prediction.sources)
+    return ran.EnsembleRun(
         members=[
-            provenance.EnsembleMember(sha256=sha256, name=name, network=network)
-            for (sha256, name), network in zip(prediction.sources, ran, strict=True)
+            ran.EnsembleMember(sha256=sha256, name=name, network=network)
+            for (sha256, name), network in zip(prediction.sources, networks, strict=True)
         ],
         **vars(method),
     )
 
 
-def spread_of(prediction: Prediction) -> provenance.Spread | None:
+def spread_of(prediction: Prediction) -> chosen.Spread | None:
     """What a sidecar says of a spread that is not the model's own."""
     if not prediction.spread.changed:
         return None
     spread, classes = prediction.spread, prediction.dist.classes
-    return provenance.Spread(
+    return chosen.Spread(
         overall=spread.overall, per_label=list(spread.per_label or (1.0,) * classes)
     )
 
@@ -174,7 +172,7 @@ def presence_of(prediction: Prediction, choice: Choice) -> float | None:
 
 def pointing_of(
     prediction: Prediction, choice: Choice, hypothesis: Hypothesis | None = None
-) -> provenance.Pointing | None:
+) -> chosen.Pointing | None:
     """What a sidecar says of points, and of what a hypothesis holds beyond its z."""
     residual = prediction.residual
     if not choice.points or residual is None:
@@ -191,9 +189,9 @@ def pointing_of(
             for number, point in enumerate(choice.points, start=1)
             if flags[sorted_points.index((point.index, point.label))] > 0.5
         ]
-    return provenance.Pointing(
+    return chosen.Pointing(
         points=[
-            provenance.Point(index=list(point.index), label=point.label) for point in choice.points
+            chosen.Point(index=list(point.index), label=point.label) for point in choice.points
         ],
         tolerance=prediction.tolerance,
         length_mm=residual.length_mm,
@@ -207,12 +205,12 @@ def pointing_of(
     )
 
 
-def conditions_of(choice: Choice) -> list[provenance.Condition] | None:
+def conditions_of(choice: Choice) -> list[chosen.Condition] | None:
     """What a sidecar says of conditions."""
     if not choice.only:
         return None
     return [
-        provenance.Condition(
+        chosen.Condition(
             kind=one.kind,
             label=one.label,
             voxels=None if one.kind == "reaches" else float(one.voxels),
@@ -222,23 +220,23 @@ def conditions_of(choice: Choice) -> list[provenance.Condition] | None:
     ]
 
 
-def drawing_of(choice: Choice) -> provenance.Drawing | None:
+def drawing_of(choice: Choice) -> chosen.Drawing | None:
     """What a sidecar says of the drawing that a hypothesis or its walk's start is nearest to."""
     one = choice.drawing
     if one is None:
         return None
-    return provenance.Drawing(sha256=one.sha256, tolerance=one.tolerance, length_mm=one.length_mm)
+    return chosen.Drawing(sha256=one.sha256, tolerance=one.tolerance, length_mm=one.length_mm)
 
 
-def adjudicated_of(drawing: Drawing | None) -> provenance.Adjudicated | None:
+def adjudicated_of(drawing: Drawing | None) -> adjudicated.Adjudicated | None:
     """What a sidecar says of the people whose outlines a drawing was made of."""
     if drawing is None or drawing.made_of is None:
         return None
     made = drawing.made_of
-    return provenance.Adjudicated(
+    return adjudicated.Adjudicated(
         how=made.how,
         readers=[
-            provenance.ReaderShare(
+            adjudicated.ReaderShare(
                 name=one.name,
                 sha256=one.sha256,
                 share=one.share,
@@ -253,17 +251,17 @@ def adjudicated_of(drawing: Drawing | None) -> provenance.Adjudicated | None:
 
 def moves(
     choice: Choice, own: dict[int, Floats], lesions: Lesions, rank: int
-) -> provenance.LesionMoves:
+) -> chosen.LesionMoves:
     """What a sidecar says of lesions that have positions of their own."""
     rules = lesions.rules
-    return provenance.LesionMoves(
+    return chosen.LesionMoves(
         smallest_voxels=rules.smallest,
         share=rules.share,
         draws=rules.draws,
         seed=rules.seed,
         found=len(lesions.found),
         own=[
-            provenance.LesionMove(
+            chosen.LesionMove(
                 lesion=number,
                 centre=list(lesions.found[number - 1].centre),
                 sigma=sigma,

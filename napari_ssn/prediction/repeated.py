@@ -11,8 +11,9 @@ import numpy as np
 
 from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.core.summaries.lesions import Lesions
-from napari_ssn.documents.sidecar import Adjudicated, Provenance, read_sidecar
-from napari_ssn.documents.sidecar import Choice as Told
+from napari_ssn.documents.adjudicated import Adjudicated
+from napari_ssn.documents.chosen import Choice as Told
+from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import NEVER, Cancel, DataError, SSNError
 from napari_ssn.io.finding import image_beside
 from napari_ssn.io.hashes import image_hash, label_map_hash

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from napari_ssn.documents.card import ModelCard, read_card
-from napari_ssn.documents.sidecar import Provenance, Software
+from napari_ssn.documents.ran import Software
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import DataError, DeviceError, ImageError, ModelError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from napari_ssn.documents.sidecar import Provenance, Spread
+from napari_ssn.documents.chosen import Spread
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.documents.sizes import Sizes, Spans
 from napari_ssn.geometry.acquired import UNACQUIRED, Acquired, acquired_by
 from napari_ssn.geometry.affine import Affine

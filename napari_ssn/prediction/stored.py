@@ -10,8 +10,8 @@ from napari_ssn.core.begun.awaiting import Awaiting
 from napari_ssn.core.directions.effects import Effect
 from napari_ssn.core.directions.principal import Directions
 from napari_ssn.core.members import Members
-from napari_ssn.documents import sidecar as provenance
 from napari_ssn.documents import study as kept
+from napari_ssn.documents.chosen import Point
 from napari_ssn.documents.study import Piece
 from napari_ssn.geometry.arrays import Arrays
 from napari_ssn.io.pieces import encode_piece
@@ -124,7 +124,7 @@ def image_of(prediction: Prediction, pixels: Piece | None = None) -> kept.Image:
 
 def chosen(choice: Choice) -> kept.Chosen:
     """A choice as a study has it."""
-    points = [provenance.Point(index=list(one.index), label=one.label) for one in choice.points]
+    points = [Point(index=list(one.index), label=one.label) for one in choice.points]
     values = {**vars(choice), "own": list(choice.own), "points": points}
     values["only"] = conditions_of(choice) or []
     if (drawing := choice.drawing) is not None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_ssn.documents import study as documents
-from napari_ssn.documents.sidecar import Software
+from napari_ssn.documents.ran import Software
 from napari_ssn.documents.study import Piece, Study
 from napari_ssn.errors import NEVER, Cancel, Cancelled, DataError, ServerError
 from napari_ssn.geometry.volume import Volume

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.documents.sidecar import Software, read_sidecar
+from napari_ssn.documents.ran import Software
+from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.io.napari_hooks import write_labels
 from napari_ssn.prediction import repeating
 from napari_ssn.session import Session

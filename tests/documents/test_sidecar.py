@@ -11,14 +11,9 @@ from pydantic import ValidationError
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.core.latent import FARTHEST
-from napari_ssn.documents.sidecar import (
-    Choice,
-    ModelIdentity,
-    Provenance,
-    Run,
-    read_sidecar,
-    sidecar_schema,
-)
+from napari_ssn.documents.chosen import Choice
+from napari_ssn.documents.ran import ModelIdentity, Run
+from napari_ssn.documents.sidecar import Provenance, read_sidecar, sidecar_schema
 from napari_ssn.errors import DataError, ExportError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.describing import describe, edited

@@ -15,12 +15,9 @@ from pydantic import ValidationError
 
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
-from napari_ssn.documents.sidecar import (
-    Choice,
-    DicomInput,
-    Provenance,
-    read_sidecar,
-)
+from napari_ssn.documents.chosen import Choice
+from napari_ssn.documents.ran import DicomInput
+from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe, describe_probability, describe_several
 from napari_ssn.io.dicom.series import DicomSeries, input_of

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import napari_ssn as ssn
-from napari_ssn.documents.sidecar import Choice
+from napari_ssn.documents.chosen import Choice
 from napari_ssn.io.api import read
 from napari_ssn.io.describing import describe
 from napari_ssn.io.finding import image_beside

@@ -10,7 +10,9 @@ from napari.layers import Image
 
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis
-from napari_ssn.documents.sidecar import Choice, ModelIdentity, Run, read_sidecar
+from napari_ssn.documents.chosen import Choice
+from napari_ssn.documents.ran import ModelIdentity, Run
+from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.errors import ExportError, GeometryError, ImageError
 from napari_ssn.geometry.display import IMAGE_KEY, RESULT_KEY, Display, image_display, to_volume
 from napari_ssn.geometry.transforms import scaling

@@ -15,7 +15,9 @@ from pydicom.sr.codedict import codes
 
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
-from napari_ssn.documents.sidecar import Choice, ModelIdentity, Run, read_sidecar
+from napari_ssn.documents.chosen import Choice
+from napari_ssn.documents.ran import ModelIdentity, Run
+from napari_ssn.documents.sidecar import read_sidecar
 from napari_ssn.errors import DataError, GeometryError, ImageError
 from napari_ssn.geometry.display import RESULT_KEY, Display
 from napari_ssn.geometry.transforms import layer_matrix

@@ -17,7 +17,7 @@ import pytest
 from napari_ssn import prediction as rooms
 from napari_ssn.core.distribution import LogitDistribution
 from napari_ssn.core.spread import Spread
-from napari_ssn.documents.sidecar import Software
+from napari_ssn.documents.ran import Software
 from napari_ssn.documents.study import Distribution, Piece, Study, parse_study
 from napari_ssn.errors import NEVER, DataError, ExportError
 from napari_ssn.io.pieces import arrays_in, encode_piece

@@ -267,7 +267,8 @@ def _blank() -> bytes:
 
 def _sidecar() -> bytes:
     from napari_ssn.core.hypotheses import Hypothesis
-    from napari_ssn.documents.sidecar import Choice, ModelIdentity, Run
+    from napari_ssn.documents.chosen import Choice
+    from napari_ssn.documents.ran import ModelIdentity, Run
     from napari_ssn.io.describing import describe
 
     labels = np.zeros((4, 5, 6), np.uint8)

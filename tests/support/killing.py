@@ -103,7 +103,7 @@ class Exporting(Segmenting):
         self.one = Hypothesis(labels, oblique_affine(), np.zeros(2))
 
     def run(self) -> None:
-        from napari_ssn.documents.sidecar import Choice
+        from napari_ssn.documents.chosen import Choice
         from napari_ssn.io import write
         from napari_ssn.io.describing import describe
         from tests.support.records import MODEL, RUN

@@ -6,7 +6,9 @@ import numpy as np
 
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.documents.card import ModelCard
-from napari_ssn.documents.sidecar import Choice, ModelIdentity, Provenance
+from napari_ssn.documents.chosen import Choice
+from napari_ssn.documents.ran import ModelIdentity
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.documents.sizes import Sizes, Spans
 from napari_ssn.io.describing import describe, describe_several
 from tests.support.records import RUN

@@ -16,7 +16,7 @@ from pydicom.uid import generate_uid
 
 from napari_ssn._version import __version__
 from napari_ssn.documents.card import Code
-from napari_ssn.documents.sidecar import Written
+from napari_ssn.documents.ran import Written
 from napari_ssn.errors import ExportError
 from napari_ssn.io.content import Content, Label, Model
 from napari_ssn.io.dicom.damage import quiet

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari_ssn.documents.ran import coded
-from napari_ssn.documents.sidecar import DicomInput
+from napari_ssn.documents.ran import DicomInput, coded
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.acquired import Acquired
 from napari_ssn.geometry.declared import Declared
