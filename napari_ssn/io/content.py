@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn._version import __version__
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.documents.controls import without_controls
+from napari_ssn.geometry.arrays import Array, Floats, Labels, Mask
 
 if TYPE_CHECKING:
     from napari_ssn.documents import card
@@ -102,7 +102,7 @@ class Content:
     model: Model
     unlike: bool = False
     record: Provenance | None = None
-    levels: NDArray[np.uint8] | None = None
+    levels: Labels | None = None
     members: str = ""
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ class Content:
         model: Model | None = None,
         names: Sequence[str] | None = None,
         unlike: bool = False,
-        levels: NDArray[np.uint8] | None = None,
+        levels: Labels | None = None,
         members: str = "",
     ) -> Content:
         """Content of what a caller gives; what he leaves out gets plain names.
@@ -156,7 +156,7 @@ class Content:
         return max(one.classes for one in self.hypotheses)
 
     @property
-    def affine(self) -> NDArray[np.float64]:
+    def affine(self) -> Floats:
         """4×4 of the grid, voxel index to mm."""
         return (self.probability or self.hypotheses[0]).affine
 
@@ -182,12 +182,12 @@ class Content:
                 yield Segment(words, label, value, layer, one.probability)
 
 
-def as_volume(array: NDArray[Any]) -> NDArray[Any]:
+def as_volume(array: Array) -> Array:
     """A plane as a volume of one slice; a volume as it is."""
     return array if array.ndim == 3 else array[..., None]
 
 
-def stacked(maps: Sequence[NDArray[Any]], axis: int = 3) -> NDArray[Any]:
+def stacked(maps: Sequence[Array], axis: int = 3) -> Array:
     """Volumes along an axis more, (X, Y, Z, n) in Fortran's order, as files have them.
 
     Only where something is anything is copied: turning bytes around is slow in a large volume.
@@ -202,7 +202,7 @@ def stacked(maps: Sequence[NDArray[Any]], axis: int = 3) -> NDArray[Any]:
     return out
 
 
-def box_of(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+def box_of(mask: Mask) -> tuple[slice, ...]:
     """Smallest box around what is marked, one slice per axis; empty where nothing is."""
     ends = []
     for axis in range(mask.ndim):

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.documents.adjudicated import painted_on
 from napari_ssn.documents.chosen import Choice, Condition, Pointing, Spread
 from napari_ssn.documents.ran import ModelIdentity, Run, Software
 from napari_ssn.documents.sidecar import UNITS, Grid, LabelVolume, Member, Provenance
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.size import Size, across_of, corners_of
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.io.hashes import label_map_hash, probability_hash
 
 
-def grid_of(shape: Sequence[int], affine: NDArray[np.float64]) -> Grid:
+def grid_of(shape: Sequence[int], affine: Floats) -> Grid:
     """A grid as the sidecar has it."""
     return Grid(
         shape=[int(size) for size in shape],

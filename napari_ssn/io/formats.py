@@ -28,10 +28,8 @@ from napari_ssn.io.omezarr_head import is_zarr
 from napari_ssn.io.stored import Stored
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_ssn.documents.ran import Written
+    from napari_ssn.geometry.arrays import Pixels
     from napari_ssn.io.content import Content
     from napari_ssn.io.dicom.series import DicomSeries
 
@@ -284,9 +282,7 @@ def about(path: Path, content: Content, series: DicomSeries | None = None) -> st
     return "; ".join(filter(None, (about_picture(series), found.caution)))
 
 
-def encode_picture(
-    pixels: NDArray[np.uint8], model: str, unlike: bool, series: DicomSeries | None
-) -> bytes:
+def encode_picture(pixels: Pixels, model: str, unlike: bool, series: DicomSeries | None) -> bytes:
     """A picture (h, w, 3) as DICOM, see `dicom.captured.encode_picture`."""
     series = check_series(series)
     whole: bytes = _CAPTURED.known().encode_picture(pixels, model, unlike, series)

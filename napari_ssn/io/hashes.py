@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import ProbabilityMap
+from napari_ssn.geometry.arrays import Array, Labels
 from napari_ssn.geometry.volume import Volume
 
 
@@ -28,7 +27,7 @@ def image_hash(volume: Volume) -> str:
     return digest.hexdigest()
 
 
-def label_map_hash(label_map: NDArray[np.uint8]) -> str:
+def label_map_hash(label_map: Labels) -> str:
     """sha256 of a label map's uint8 values in C order."""
     return hashlib.sha256(np.ascontiguousarray(label_map, dtype=np.uint8).data).hexdigest()
 
@@ -38,7 +37,7 @@ def probability_hash(probability: ProbabilityMap) -> str:
     return map_hash(probability.values)
 
 
-def map_hash(values: NDArray[Any]) -> str:
+def map_hash(values: Array) -> str:
     """As `label_map_hash` of labels, as `probability_hash` of fractions."""
     if values.dtype == np.uint8:
         return label_map_hash(values)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from napari_ssn.geometry.arrays import Array
 
 # Whole numbers that float32 holds exactly, and those that labels may be.
 _EXACT, _LABELS = 1 << 24, 1 << 32
@@ -27,7 +28,7 @@ _PIECE = 1 << 18
 _SPARE = 400 << 20
 
 
-def label_kind(values: NDArray[Any]) -> np.dtype[Any] | None:
+def label_kind(values: Array) -> np.dtype[Any] | None:
     """Smallest unsigned kind that holds all values; None if one is not whole or below zero."""
     high = 0.0
     fractions = values.dtype.kind == "f"
@@ -44,7 +45,7 @@ def label_kind(values: NDArray[Any]) -> np.dtype[Any] | None:
     return np.dtype(np.uint8 if high < 256 else np.uint16 if high < 65536 else np.uint32)
 
 
-def narrowed(values: NDArray[Any], kind: np.dtype[Any], spend: bool = False) -> NDArray[Any]:
+def narrowed(values: Array, kind: np.dtype[Any], spend: bool = False) -> Array:
     """Values as labels of the kind that `label_kind` found, in the same order in memory.
 
     Args:
@@ -75,7 +76,7 @@ def narrowed(values: NDArray[Any], kind: np.dtype[Any], spend: bool = False) -> 
     return out.transpose(np.argsort(order))
 
 
-def looks_like_labels(values: NDArray[Any], whole: bool) -> bool:
+def looks_like_labels(values: Array, whole: bool) -> bool:
     """Whether an image (*S) that does not say so is a label map.
 
     Its values are whole numbers, few, with the background 0 among them; and either there is but
@@ -99,7 +100,7 @@ def looks_like_labels(values: NDArray[Any], whole: bool) -> bool:
     return len(found) <= 2 or mostly_alike(values, kind)
 
 
-def _distinct(values: NDArray[Any], kind: np.dtype[Any]) -> set[int]:
+def _distinct(values: Array, kind: np.dtype[Any]) -> set[int]:
     """The different labels; counting stops where they are too many."""
     seen: set[int] = set()
     for piece in _pieces(values):
@@ -112,7 +113,7 @@ def _distinct(values: NDArray[Any], kind: np.dtype[Any]) -> set[int]:
     return seen
 
 
-def mostly_alike(values: NDArray[Any], kind: np.dtype[Any] | None = None) -> bool:
+def mostly_alike(values: Array, kind: np.dtype[Any] | None = None) -> bool:
     """The inequality of `looks_like_labels`.
 
     Args:
@@ -140,7 +141,7 @@ def mostly_alike(values: NDArray[Any], kind: np.dtype[Any] | None = None) -> boo
     return alike >= _ALIKE * both
 
 
-def seems_a_picture(labels: NDArray[Any]) -> bool:
+def seems_a_picture(labels: Array) -> bool:
     """Whether whole numbers, of which some are high, lie as those of a picture, not as labels do.
 
     Args:
@@ -149,7 +150,7 @@ def seems_a_picture(labels: NDArray[Any]) -> bool:
     return int(labels.max()) > _FEW and not mostly_alike(labels)
 
 
-def _pieces(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def _pieces(values: Array) -> Iterator[Array]:
     """An array in pieces, one behind the other in memory."""
     there = values.transpose(_order(values))
     step = _step(there)
@@ -157,7 +158,7 @@ def _pieces(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
         yield there[low : low + step]
 
 
-def _order(values: NDArray[Any]) -> tuple[int, ...]:
+def _order(values: Array) -> tuple[int, ...]:
     """Axes of an array, the slowest in memory first, and last those of a single place."""
     far = [
         abs(step) if size > 1 else -1
@@ -166,11 +167,11 @@ def _order(values: NDArray[Any]) -> tuple[int, ...]:
     return tuple(sorted(range(values.ndim), key=lambda axis: -far[axis]))
 
 
-def _step(there: NDArray[Any]) -> int:
+def _step(there: Array) -> int:
     return max(1, _PIECE * len(there) // max(there.size, 1))
 
 
-def _single(values: NDArray[Any]) -> NDArray[Any]:
+def _single(values: Array) -> Array:
     """Fractions as images have them, float32, which makes whole numbers of what was nearly so."""
     if values.dtype.kind != "f":
         return values

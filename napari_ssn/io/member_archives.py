@@ -14,17 +14,15 @@ from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import DataError, ImageError, SSNError
+from napari_ssn.geometry.arrays import Array, Labels
 from napari_ssn.geometry.orientation import letters_of
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.archive import unzipping
 from napari_ssn.io.formats import NIFTI_SUFFIXES, PICTURE_SUFFIXES, stem, stored_of
 from napari_ssn.io.member_maps import MOST_LABELS, map_of, on_grid, other_grid
-
-Array = NDArray[Any]
 
 #: Names of the array in archives of nnU-Net 2 (and so of TotalSegmentator) and of nnU-Net 1.
 KEYS = ("probabilities", "softmax")
@@ -179,7 +177,7 @@ def _own_axes(
     raise DataError(f"{other_grid(rest[::-1], space)} {_TOTAL}")
 
 
-def _beside(path: Path, image: Volume) -> NDArray[np.uint8] | None:
+def _beside(path: Path, image: Volume) -> Labels | None:
     """Label map that a program wrote beside its probabilities; None where there is none."""
     # A picture is a label map of a picture alone: beside a volume it shows something.
     flat = image.extent == "unknown" and len(image.space) == 2
@@ -201,9 +199,7 @@ def _beside(path: Path, image: Volume) -> NDArray[np.uint8] | None:
     return None
 
 
-def _placed(
-    probabilities: Array, labels: NDArray[np.uint8]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _placed(probabilities: Array, labels: Labels) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """How probabilities lie by the label map that was made of them: order and backward axes.
 
     DataError if it was not made of them: a map of another image, or other labels.
@@ -212,7 +208,7 @@ def _placed(
     steps = tuple(slice(None, None, max(1, n // _LOOKED_AT)) for n in labels.shape)
     as_it_is = tuple(range(ndim))
 
-    def alike(found: NDArray[np.uint8]) -> float:
+    def alike(found: Labels) -> float:
         wanted = labels[steps]
         either = (found > 0) | (wanted > 0)
         return float((found == wanted)[either].mean()) if either.any() else 1.0
@@ -238,7 +234,7 @@ def _placed(
     return fitting[0]
 
 
-def _likeliest(probabilities: Array) -> NDArray[np.uint8]:
+def _likeliest(probabilities: Array) -> Labels:
     """Label of each voxel, (*S); along the axes as they lie, which `argmax` is slow at."""
     top = probabilities[0].copy(order="K")
     found = np.zeros_like(top, np.uint8)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import DataError
+from napari_ssn.geometry.arrays import Array, Floats, Labels
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.labelled import seems_a_picture
-
-Array = NDArray[Any]
 
 # Sums of what is rounded to half precision.
 _ROUNDED = 0.02
@@ -57,7 +54,7 @@ def _check_finite(values: Array) -> None:
         )
 
 
-def label_map(values: Array) -> NDArray[np.uint8]:
+def label_map(values: Array) -> Labels:
     """Whole numbers as labels."""
     if not 0 <= values.min() <= values.max() < MOST_LABELS:
         raise DataError("It is a label map with labels below 0 or above 255.")
@@ -126,7 +123,7 @@ def on_grid(found: Volume, image: Volume) -> Array:
     raise DataError(other_grid(found.space, image.space))
 
 
-def _apart_mm(affine: NDArray[np.float64], image: Volume) -> float:
+def _apart_mm(affine: Floats, image: Volume) -> float:
     return corners_apart_mm(affine, image.affine, image.space)
 
 

@@ -6,12 +6,11 @@ import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import DataError, GeometryError
+from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
@@ -19,8 +18,6 @@ from napari_ssn.io.formats import stored_of
 from napari_ssn.io.member_archives import read_archive
 from napari_ssn.io.member_maps import filled, label_map, map_of, on_grid
 from napari_ssn.io.outline import holds_segments, read_outline
-
-Array = NDArray[Any]
 
 
 def read_member(paths: Sequence[Path], image: Volume) -> tuple[Array, str | None]:

@@ -10,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.documents.nnunet import names_beside
 from napari_ssn.errors import DataError, ImageError, SSNError
+from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.label_order import one_order, renumbered
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.formats import stem
@@ -83,7 +82,7 @@ class MemberFiles:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __iter__(self) -> Iterator[NDArray[Any]]:
+    def __iter__(self) -> Iterator[Array]:
         """Each in its turn; the next, or next two, are read while one is looked at."""
         wanted, count = self.labels, self._ahead()
         remarks: dict[str, list[MemberFile]] = {}
@@ -141,7 +140,7 @@ class MemberFiles:
         size = 4 * len(self.labels) * math.prod(self.image.space)
         return 2 if size <= _SMALL else 1
 
-    def _layers(self) -> Iterator[tuple[MemberFile, NDArray[Any]]]:
+    def _layers(self) -> Iterator[tuple[MemberFile, Array]]:
         """Those that a layer could have been, with its values: labels, or one label's fractions."""
         for one in self.files:
             if one.paths[0].suffix.lower() == ".npz":

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import LPS, Affine
+from napari_ssn.geometry.arrays import Array, Floats
 from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.io import source
 from napari_ssn.io.stored import Stored
@@ -36,7 +36,7 @@ _BYTES = {
 class _Kept:
     """Voxels of ITK as an array that keeps their image, and that may be written to."""
 
-    def __init__(self, image: Any, view: NDArray[Any]) -> None:
+    def __init__(self, image: Any, view: Array) -> None:
         self._image = image
         shared = view.__array_interface__
         self.__array_interface__ = {**shared, "data": (shared["data"][0], False)}
@@ -82,13 +82,13 @@ def read_stored(path: Path) -> Stored:
     return _placed(fields, _in_frames(values), LPS @ affine + 0.0)
 
 
-def _in_frames(values: NDArray[Any]) -> NDArray[Any]:
+def _in_frames(values: Array) -> Array:
     """Voxels of ITK, whose last axis is the fastest, as (frames, *S)."""
     frames = values if values.ndim == 4 else values[None]
     return frames.transpose(0, *range(frames.ndim - 1, 0, -1))
 
 
-def _placed(fields: dict[str, str], values: NDArray[Any], affine: NDArray[np.float64]) -> Stored:
+def _placed(fields: dict[str, str], values: Array, affine: Floats) -> Stored:
     """These values, as far as the header says where they lie."""
     extent: Extent = "volume"
     oriented = False

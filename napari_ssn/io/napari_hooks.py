@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import ExportError
+from napari_ssn.geometry.arrays import Labels, Singles
 from napari_ssn.geometry.display import (
     IMAGE_KEY,
     NOTE_KEY,
@@ -243,7 +243,7 @@ def _as_paths(path: str | Sequence[str]) -> list[Path]:
     return [Path(path)] if isinstance(path, str) else [Path(p) for p in path]
 
 
-def _as_labels(data: Any) -> NDArray[np.uint8]:
+def _as_labels(data: Any) -> Labels:
     array = np.asarray(data)
     if array.ndim not in (2, 3):
         raise ExportError(f"The layer has {array.ndim} axes; label maps of two or three are saved.")
@@ -256,8 +256,8 @@ def _as_labels(data: Any) -> NDArray[np.uint8]:
 
 
 def _on_source_grid(
-    shown: NDArray[np.uint8], meta: Mapping[str, Any], result: Mapping[str, Any]
-) -> tuple[NDArray[np.uint8], Display]:
+    shown: Labels, meta: Mapping[str, Any], result: Mapping[str, Any]
+) -> tuple[Labels, Display]:
     """Label map on the grid that it is written on, and that grid's place."""
     if "reorientation" in result:
         display = Display.from_metadata(result)
@@ -281,7 +281,7 @@ def _check_unmoved(meta: Mapping[str, Any], result: Mapping[str, Any], ndim: int
         )
 
 
-def _contrast_limits(data: NDArray[np.float32]) -> list[float] | None:
+def _contrast_limits(data: Singles) -> list[float] | None:
     """A window of CT, else the range of the finite values, as napari trips over NaN."""
     some = some_values(data, data.ndim - 1)
     if looks_like_ct(some):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from nibabel.volumeutils import apply_read_scaling
 from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.arrays import Array, Singles
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.nifti_header import LONGEST, Header, parse_header, place_of
@@ -55,7 +56,7 @@ def read_stored(path: Path) -> Stored:
     """
     header, stored = _stored(path, _frames)
     frames, space = _frames(header)
-    values: NDArray[Any] = stored.reshape(*space, frames, order="F")
+    values: Array = stored.reshape(*space, frames, order="F")
     values = np.moveaxis(values, -1, 0)
     if not header.plain:
         values = np.empty((frames, *space), np.float32)
@@ -140,9 +141,7 @@ def _space(shape: tuple[int, ...], frame: int | None) -> tuple[int, ...]:
     return space
 
 
-def _values(
-    header: Header, stored: NDArray[np.generic], frame: int, out: NDArray[np.float32]
-) -> None:
+def _values(header: Header, stored: NDArray[np.generic], frame: int, out: Singles) -> None:
     """Scaled values of a frame, put into ``out`` (*S) in the byte order of this computer."""
     slope, inter = header.scaling()
     one = stored[frame * out.size :][: out.size].reshape(out.shape, order="F")

@@ -10,10 +10,10 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.transforms import corners_apart_mm
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.io.stored import Place
@@ -61,7 +61,7 @@ class Header:
     """
 
     fields: Any
-    sizes: NDArray[np.float64]
+    sizes: Floats
     shape: tuple[int, ...]
     kind: np.dtype[Any]
     start: int
@@ -202,7 +202,7 @@ def place_of(header: Header, space: tuple[int, ...]) -> Place:
     return Place(affine, extent, oriented, note)
 
 
-def _stated(fields: Any, ndim: int) -> tuple[NDArray[np.float64], str, str | None]:
+def _stated(fields: Any, ndim: int) -> tuple[Floats, str, str | None]:
     """Affine in the file's unit, which field it is of, and what is to be said of that."""
     sform, qform = int(fields["sform_code"]) > 0, int(fields["qform_code"]) > 0
     if sform:
@@ -222,7 +222,7 @@ def _stated(fields: Any, ndim: int) -> tuple[NDArray[np.float64], str, str | Non
     return np.array(fields.get_base_affine(), dtype=np.float64), "sizes", None
 
 
-def _is_place(affine: NDArray[np.float64], ndim: int) -> bool:
+def _is_place(affine: Floats, ndim: int) -> bool:
     """Whether voxels have a size there; of a plane, whose thickness may be unknown, its pixels."""
     if not np.isfinite(affine).all():
         return True  # and damaged, which is said of it
@@ -230,7 +230,7 @@ def _is_place(affine: NDArray[np.float64], ndim: int) -> bool:
     return place.area_mm2(0, 1) > 0 if ndim < 3 else not place.singular
 
 
-def _qform(fields: Any) -> NDArray[np.float64]:
+def _qform(fields: Any) -> Floats:
     """Affine of the qform; the three numbers of its turn may be too long by their rounding."""
     turn = np.array([float(fields[f"quatern_{axis}"]) for axis in "bcd"])
     squares = float(turn @ turn)
@@ -262,7 +262,7 @@ def _is_sized(header: Header, ndim: int, code: str) -> bool:
     return bool(named) or not bool((sizes == 1).all())
 
 
-def _disagreement(fields: Any, affine: NDArray[np.float64], space: tuple[int, ...]) -> str | None:
+def _disagreement(fields: Any, affine: Floats, space: tuple[int, ...]) -> str | None:
     """What is to be said of a header that contradicts itself; None if it does not.
 
     The standard prefers the sform. Some programs write a position in another space into it, and

@@ -5,12 +5,11 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_ssn.geometry.arrays import Array, Floats
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.io.content import Content, stacked
 from napari_ssn.io.nifti_header import LABELS
@@ -44,7 +43,7 @@ def encode(content: Content, path: Path, series: object) -> bytes:
     from NIfTI-1 goes back into it unchanged; the sidecar has the affine to its last bit.
     """
     if content.probability is not None:
-        maps, largest = list[NDArray[Any]](content.probability.values), 1
+        maps, largest = list[Array](content.probability.values), 1
     else:
         maps, largest = [one.label_map for one in content.hypotheses], content.classes - 1
     data, affine = maps[0] if len(maps) == 1 else stacked(maps), content.affine
@@ -71,7 +70,7 @@ def encode(content: Content, path: Path, series: object) -> bytes:
     return gzip.compress(raw, compresslevel=6, mtime=0)
 
 
-def opens_in_itk(affine: NDArray[np.float64], shape: Sequence[int]) -> bool:
+def opens_in_itk(affine: Floats, shape: Sequence[int]) -> bool:
     """Whether ITK opens a file of this grid: by its qform, or by an sform of right angles.
 
         max |D Dᵀ − I| ≤ 1e-4,  D the columns of the affine, each of length one
@@ -86,7 +85,7 @@ def opens_in_itk(affine: NDArray[np.float64], shape: Sequence[int]) -> bool:
     return fits_qform(affine, shape) or bool(np.abs(axes @ axes.T - np.eye(3)).max() <= _SKEWED)
 
 
-def fits_qform(affine: NDArray[np.float64], shape: Sequence[int]) -> bool:
+def fits_qform(affine: Floats, shape: Sequence[int]) -> bool:
     """Whether a qform can hold an affine, to `QFORM_MM` in every corner of a grid.
 
         max ‖(A − Q) v‖ ≤ 0.01 mm over the corners v,  Q = R diag(‖aᵢ‖),  R the nearest rotation

@@ -10,12 +10,10 @@ import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_ssn.documents.card import Code, Terms
 from napari_ssn.errors import ExportError
 from napari_ssn.geometry.affine import LPS
+from napari_ssn.geometry.arrays import Floats, Mask
 from napari_ssn.io.content import Content, Segment, as_volume, box_of, stacked
 
 _CATEGORIES = "Segmentation category and type - DICOM master list"
@@ -65,7 +63,7 @@ def encode(content: Content, path: Path, series: object) -> bytes:
     return ("\n".join(head) + "\n\n").encode() + body
 
 
-def _vector(values: NDArray[np.float64]) -> str:
+def _vector(values: Floats) -> str:
     # repr gives the shortest text that reads back as the same number; + 0.0 turns −0.0 into 0.0.
     return f"({','.join(repr(float(value + 0.0)) for value in values)})"
 
@@ -82,7 +80,7 @@ def _segmentation(content: Content) -> Iterator[tuple[str, str]]:
         yield "napari-ssn_WeightsSHA256", model.weights_sha256
 
 
-def _segment(number: int, segment: Segment, mask: NDArray[np.bool_]) -> Iterator[tuple[str, str]]:
+def _segment(number: int, segment: Segment, mask: Mask) -> Iterator[tuple[str, str]]:
     colour = [int(segment.label.colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     tags = "Segmentation.Status:inprogress|"
     if segment.label.terms is not None:
@@ -101,7 +99,7 @@ def _segment(number: int, segment: Segment, mask: NDArray[np.bool_]) -> Iterator
         yield f"Segment{number}_{key}", value
 
 
-def _extent(mask: NDArray[np.bool_]) -> str:
+def _extent(mask: Mask) -> str:
     """First and last index along each axis; ``0 -1`` where there is nothing."""
     return " ".join(f"{part.start} {part.stop - 1}" for part in box_of(mask))
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import LPS, Affine
+from napari_ssn.geometry.arrays import Array, Floats
 from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.io import source
 from napari_ssn.io.nrrd_header import read_header
@@ -112,12 +112,12 @@ def _axes_of_space(header: dict[str, Any], dimension: int) -> list[int]:
     return inside
 
 
-def _directions(header: dict[str, Any], dimension: int) -> list[NDArray[np.float64] | None]:
+def _directions(header: dict[str, Any], dimension: int) -> list[Floats | None]:
     """Vector of each axis in the file's space; None of an axis that is not of space."""
     rows = header["space directions"]
     if len(rows) != dimension:
         raise ImageError("The file is damaged: its axes and their directions differ in number.")
-    out: list[NDArray[np.float64] | None] = []
+    out: list[Floats | None] = []
     for row in rows:
         vector = None if row is None else np.asarray(row, dtype=np.float64).reshape(-1)
         if vector is None or (len(vector) and np.isnan(vector).all()):
@@ -132,7 +132,7 @@ def _directions(header: dict[str, Any], dimension: int) -> list[NDArray[np.float
 
 def _voxels(
     header: dict[str, Any], path: Path, stream: BinaryIO, end: int, sizes: list[int]
-) -> NDArray[Any]:
+) -> Array:
     """Voxels along the axes of the file, the fastest first.
 
     Args:
@@ -154,7 +154,7 @@ def _voxels(
         raise ImageError(f"The voxels lie in another file beside this one. {error}") from None
 
 
-def _values(header: dict[str, Any], stream: BinaryIO, start: int, sizes: list[int]) -> NDArray[Any]:
+def _values(header: dict[str, Any], stream: BinaryIO, start: int, sizes: list[int]) -> Array:
     code = _TYPE.get(str(header["type"]).lower())
     if code is None:
         raise ImageError("The image holds no plain numbers: convert it to grey values first.")
@@ -209,7 +209,7 @@ def _from(
     return read(stream)
 
 
-def _from_text(stream: BinaryIO, kind: np.dtype[Any], count: int) -> NDArray[Any]:
+def _from_text(stream: BinaryIO, kind: np.dtype[Any], count: int) -> Array:
     """Numbers that are written as text."""
     if source.size_of(stream) - stream.tell() > _MOST_TEXT:
         raise ImageError("The voxels are written as text, which is too long: use raw or gzip.")

@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from numpy.typing import NDArray
-
 from napari_ssn.errors import ImageError
+from napari_ssn.geometry.arrays import Array
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.labelled import label_kind, narrowed
 from napari_ssn.io.opened import Opened, named_after
@@ -23,7 +22,7 @@ def is_segmentation(fields: Mapping[str, Any]) -> bool:
     return any(_FIELD.fullmatch(key) for key in fields)
 
 
-def segments(layers: NDArray[Any], fields: Mapping[str, Any]) -> list[Opened]:
+def segments(layers: Array, fields: Mapping[str, Any]) -> list[Opened]:
     """Label maps of a segmentation, one per layer of the file.
 
     Slicer 4 wrote neither layers nor values where every segment had a layer of its own.

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.arrays import Floats
 
 #: Under this name the header says how many seconds lie between frames, or None.
 TIME_STEP = "\0step"
@@ -32,7 +32,7 @@ def in_space(header: dict[str, Any]) -> dict[str, Any]:
     if not four:
         return {**header, TIME_STEP: None}
     assert rows is not None
-    directions: list[NDArray[np.float64] | None] = []
+    directions: list[Floats | None] = []
     step = None
     for row in rows:
         vector = None if row is None else _vector(row)
@@ -61,5 +61,5 @@ def in_space(header: dict[str, Any]) -> dict[str, Any]:
     return {**header, **changed, TIME_STEP: step if known else None}
 
 
-def _vector(row: Any) -> NDArray[np.float64]:
+def _vector(row: Any) -> Floats:
     return np.asarray(row, dtype=np.float64).reshape(-1)

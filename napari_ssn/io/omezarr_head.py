@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.volume import Extent
 
 #: Files that make a folder one of zarr's, of version 2 or 3.
@@ -83,7 +83,7 @@ class Level:
         return "volume" if len(self.space) == 3 else "plane"
 
     @property
-    def affine(self) -> NDArray[np.float64]:
+    def affine(self) -> Floats:
         """4×4 from the index in the axes of space to mm; GeometryError if a plane has no area."""
         out, free = np.eye(4), list(_TOWARDS.values())[: len(self.space)][::-1]
         named = all(self.axes[n].name in _TOWARDS for n in self.space)
@@ -284,7 +284,7 @@ def _transform(found: Any, count: int) -> tuple[tuple[float, ...], tuple[float, 
     return (tuple(scale.tolist()), tuple(shift.tolist())) if stated else None
 
 
-def _numbers(found: Any, count: int) -> NDArray[np.float64]:
+def _numbers(found: Any, count: int) -> Floats:
     if not isinstance(found, Sequence) or len(found) != count:
         raise ImageError(_DAMAGED)
     if not all(isinstance(one, int | float) and math.isfinite(one) for one in found):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.display import RESULT_KEY, SHOWN_AT, Display
 from napari_ssn.io.content import Label, PlainLabel, PlainModel
 from napari_ssn.io.labelled import label_kind, narrowed
@@ -30,13 +30,13 @@ class Opened:
         record: the sidecar as plain values, of a label map that it describes.
     """
 
-    values: NDArray[Any]
+    values: Array
     name: str
     labels: Mapping[int, Label] = field(default_factory=dict)
     record: Mapping[str, Any] | None = None
 
 
-def label_maps(values: NDArray[Any], spend: bool = False) -> list[Opened] | None:
+def label_maps(values: Array, spend: bool = False) -> list[Opened] | None:
     """Label maps without names; None if they are none after all.
 
     Args:
@@ -100,7 +100,7 @@ def layers_of(
     return layers
 
 
-def at_hand(values: NDArray[Any]) -> NDArray[Any]:
+def at_hand(values: Array) -> Array:
     """Values that can be painted on, their planes as they lie in memory; copied if need be."""
     steps = [abs(step) for step in values.strides]
     if values.flags.writeable and steps == sorted(steps, reverse=True):

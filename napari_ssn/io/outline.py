@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError, SSNError
+from napari_ssn.geometry.arrays import Array, Floats
 from napari_ssn.geometry.label_order import one_order, renumbered
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.volume import Volume
@@ -37,7 +34,7 @@ class Outline:
         names: of its labels, where the file says them.
     """
 
-    values: NDArray[Any]
+    values: Array
     names: dict[int, str]
 
 
@@ -77,9 +74,7 @@ def read_outline(path: Path, image: Volume) -> Outline:
     return found[0]
 
 
-def in_one_order(
-    outlines: Sequence[Outline], labels: Sequence[str] | None = None
-) -> list[NDArray[Any]]:
+def in_one_order(outlines: Sequence[Outline], labels: Sequence[str] | None = None) -> list[Array]:
     """Values of several outlines, with one number for what has one name; see `one_order`."""
     to, _ = one_order([one.names for one in outlines], labels)
     return [renumbered(one.values, moves) for one, moves in zip(outlines, to, strict=True)]
@@ -108,7 +103,7 @@ def _is_dicom(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in ("", ".dcm") and may_be_dicom(path)
 
 
-def _parts(path: Path) -> tuple[list[Opened], NDArray[np.float64]]:
+def _parts(path: Path) -> tuple[list[Opened], Floats]:
     if path.is_dir():
         raise ImageError("An outline is a file, not a folder.")
     if is_nrrd(path):

@@ -12,12 +12,12 @@ from math import prod
 from typing import IO, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from napari_ssn.documents.study import Piece
+from napari_ssn.geometry.arrays import Array
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Array]
 
 # At once, so that what is hashed is still in the processor's cache.
 _CHUNK = 1 << 20

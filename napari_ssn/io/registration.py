@@ -9,12 +9,10 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import NEVER, Cancel, DataError
 from napari_ssn.geometry.affine import Affine
-
-Floats = NDArray[np.float64]
+from napari_ssn.geometry.arrays import Floats, Singles
 
 MISSING = "Laying scans on each other needs SimpleITK: pip install 'napari-ssn[itk]'."
 # Both are looked at in voxels of that many mm: a fit is as good as half of it, and quick.
@@ -55,7 +53,7 @@ class Motion:
 
 
 def register(
-    images: Sequence[NDArray[np.float32]],
+    images: Sequence[Singles],
     affines: Sequence[Floats],
     places: Sequence[Floats],
     cancel: Cancel = NEVER,
@@ -121,9 +119,7 @@ def register(
     return found
 
 
-def _piece(
-    sitk: Any, image: NDArray[np.float32], affine: Floats, place: Floats, room: float
-) -> Any:
+def _piece(sitk: Any, image: Singles, affine: Floats, place: Floats, room: float) -> Any:
     """An image around a place in even voxels; what lies outside of it is not there."""
     if image.ndim != 3 or min(image.shape) < 2:
         raise DataError("Slices are linked by a shift alone: only volumes are laid on each other.")

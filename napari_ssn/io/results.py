@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.hypotheses import ProbabilityMap
 from napari_ssn.documents.chosen import Choice
 from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import DataError, SSNError
+from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.display import Display
 from napari_ssn.io.content import plain_labels
 from napari_ssn.io.formats import files_of, written_by
@@ -82,7 +81,7 @@ def own_dicom(path: Path) -> tuple[Display, list[Opened]] | None:
     return (Display.on(affine, shape), parts) if parts else None
 
 
-def _label_maps(values: NDArray[Any], record: Provenance) -> Iterator[Opened]:
+def _label_maps(values: Array, record: Provenance) -> Iterator[Opened]:
     labels = dict(list(enumerate(plain_labels(["background", *record.volumes])))[1:])
     if label_kind(values) != np.uint8:
         return

@@ -34,9 +34,7 @@ from napari_ssn.io.steps import Step, unseen
 _PAGE, _PAGE_MM = "Report (a picture, research use only)", 210.0
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from napari_ssn.geometry.arrays import Pixels
     from napari_ssn.geometry.display import Display
     from napari_ssn.geometry.volume import Volume
     from napari_ssn.io.dicom.web.connection import Connection
@@ -152,7 +150,7 @@ def _read(
     return (read_map if kind == PARAMETRIC_MAP else read_dicom_seg)(whole, frames)
 
 
-def layer_of_page(page: NDArray[np.uint8]) -> LayerData:
+def layer_of_page(page: Pixels) -> LayerData:
     """A page that was written as a picture, as wide as paper is; no image to be segmented."""
     step = _PAGE_MM / page.shape[1]
     options = {"scale": (step, step), "units": ("mm", "mm"), "metadata": {RESULT_KEY: {}}}

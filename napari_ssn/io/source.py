@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import ImageError, SSNError
+from napari_ssn.geometry.arrays import Bytes
 
 _GZIP = b"\x1f\x8b"
 # Bytes that are unpacked at once, and at first: who wants the header alone waits for no more.
@@ -188,7 +188,7 @@ def check_memory(size: int, what: str = "image", kind: type[SSNError] = ImageErr
 
 def take(
     pieces: Callable[[], Iterator[bytes]], start: int, needed: int, most: int, size: int
-) -> NDArray[np.uint8]:
+) -> Bytes:
     """Voxels' bytes, of what comes in pieces.
 
     Of what unpacks to much more than its file, the pieces are counted before room is made.

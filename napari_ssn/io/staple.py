@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.core.adjudicating import around
 from napari_ssn.errors import DataError
-
-Maps = NDArray[np.uint8]
+from napari_ssn.geometry.arrays import Floats, Labels
 
 MISSING = "STAPLE needs SimpleITK: pip install 'napari-ssn[itk]'."
 # Voxels around all outlines that count: of a whole image nearly all agree, and who outlines more
@@ -29,12 +27,12 @@ class Staple:
             nobody has the label.
     """
 
-    label_map: Maps
-    sensitivity: NDArray[np.float64]
-    specificity: NDArray[np.float64]
+    label_map: Labels
+    sensitivity: Floats
+    specificity: Floats
 
 
-def staple(maps: Sequence[Maps], classes: int) -> Staple:
+def staple(maps: Sequence[Labels], classes: int) -> Staple:
     """Simultaneous truth and performance level estimation, each label against the rest.
 
     Voxels within three of any outline count, no others. With several labels the map is that of

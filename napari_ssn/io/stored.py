@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.affine import Affine
+from napari_ssn.geometry.arrays import Array, Floats
 from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.geometry.volume import Extent, Volume
@@ -18,7 +18,7 @@ from napari_ssn.geometry.volume import Extent, Volume
 class Place(NamedTuple):
     """Affine in mm, what it measures, whether it is the patient's, and what is to be said of it."""
 
-    affine: NDArray[np.float64]
+    affine: Floats
     extent: Extent
     oriented: bool
     note: str | None = None
@@ -37,8 +37,8 @@ class Stored:
         whole: whether its values are stored as whole numbers.
     """
 
-    values: NDArray[Any]
-    affine: NDArray[np.float64]
+    values: Array
+    affine: Floats
     extent: Extent
     oriented: bool
     note: str | None = None

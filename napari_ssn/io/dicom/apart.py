@@ -18,12 +18,12 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.pixels import pixel_array
 
 from napari_ssn.errors import ImageError
+from napari_ssn.geometry.arrays import Array
 from napari_ssn.io.dicom.damage import reading
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Apart:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def decode(self, dataset: Dataset) -> NDArray[Any]:
+    def decode(self, dataset: Dataset) -> Array:
         """Stored whole numbers of an instance, flat; ValueError if that fails or takes too long."""
         with self._lock:
             process = self._process or self._begin()

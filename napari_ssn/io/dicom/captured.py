@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from highdicom.sc import SCImage
-from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from napari_ssn.geometry.arrays import Pixels
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.pixels import check_decodable, complete
@@ -17,9 +17,7 @@ _SERIES_NUMBER = 9104
 _DAMAGED = "The DICOM picture is damaged or cut off: copy or export it again."
 
 
-def encode_picture(
-    pixels: NDArray[np.uint8], model: str, unlike: bool, series: DicomSeries
-) -> bytes:
+def encode_picture(pixels: Pixels, model: str, unlike: bool, series: DicomSeries) -> bytes:
     """A picture (h, w, 3) in the study of a series, which it says nothing of.
 
     Args:
@@ -47,7 +45,7 @@ def encode_picture(
         return making.written(made, series)
 
 
-def read_page(whole: bytes) -> NDArray[np.uint8] | None:
+def read_page(whole: bytes) -> Pixels | None:
     """A page that was written here, (h, w, 3) RGB; None for any other file.
 
     ImageError if it is damaged.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.affine import LPS
+from napari_ssn.geometry.arrays import Array, Mask
 from napari_ssn.geometry.display import Display
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import data_set, reading
@@ -66,7 +66,7 @@ def read_structures(whole: bytes, volumes: Sequence[Volume]) -> tuple[Display, l
     check_memory(8 * math.prod(image.space))
     to_index, space = np.linalg.inv(LPS @ image.affine), image.space
 
-    def masks() -> Iterator[tuple[PlainLabel, NDArray[Any]]]:
+    def masks() -> Iterator[tuple[PlainLabel, Array]]:
         for number, about in named:
             with reading(_DAMAGED):
                 drawn = colours.get(number)
@@ -104,9 +104,7 @@ def _series_in(file: Dataset) -> Iterator[str]:
                 yield str(one.SeriesInstanceUID)
 
 
-def _filled(
-    drawn: Dataset, to_index: NDArray[np.floating], space: tuple[int, ...]
-) -> NDArray[np.bool_] | None:
+def _filled(drawn: Dataset, to_index: Array, space: tuple[int, ...]) -> Mask | None:
     """What the contours of a structure hold; None where it has none that is closed."""
     mask = None
     for k, inside in in_slices(drawn, to_index, space, _ELSEWHERE):

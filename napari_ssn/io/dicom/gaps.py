@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from napari_ssn.geometry.arrays import Floats
 
 # How far a gap may be from a whole number of steps, and steps of stacks from each other, as a
 # share of a step, beside what positions were rounded to.
@@ -24,15 +25,15 @@ class Gaps:
         rounded_mm: what positions were rounded to; 0 for hardly at all.
     """
 
-    vectors: NDArray[np.float64]
-    steps: NDArray[np.float64]
+    vectors: Floats
+    steps: Floats
     slices: int
     rounded_mm: float
 
     @property
-    def step(self) -> NDArray[np.float64]:
+    def step(self) -> Floats:
         """From slice to slice, the mean of all stacks, (3,) mm."""
-        mean: NDArray[np.float64] = self.steps.mean(axis=0)
+        mean: Floats = self.steps.mean(axis=0)
         return mean
 
     @property

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.affine import LPS, Affine
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.io.dicom.damage import reading
 
 _POSITION = "PlanePositionSequence"
@@ -33,12 +33,12 @@ class Lattice:
         how: what highdicom has to be told to find the same grid.
     """
 
-    affine: NDArray[np.float64]
+    affine: Floats
     space: tuple[int, int, int]
     how: Mapping[str, float]
 
 
-def backwards(affine: NDArray[np.float64], slices: int) -> NDArray[np.float64]:
+def backwards(affine: Floats, slices: int) -> Floats:
     """The affine of a grid whose slices, so many, are taken in the reverse order."""
     out = affine.copy()
     out[:, 3] += (slices - 1) * out[:, 2]
@@ -77,9 +77,7 @@ def lattice_of(image: Any, damaged: str, nowhere: str) -> Lattice:
     return Lattice(affine, (columns, rows, slices), how)
 
 
-def _slanted(
-    image: Any, affine: Any, rounded_mm: float, damaged: str, nowhere: str
-) -> NDArray[np.float64]:
+def _slanted(image: Any, affine: Any, rounded_mm: float, damaged: str, nowhere: str) -> Floats:
     """Affine of (slice, row, column) whose slices follow one another as the frames lie.
 
     highdicom takes the way along the normal, which it is not where the gantry was tilted.
@@ -100,7 +98,7 @@ def _slanted(
     return out
 
 
-def places_of(image: Any, damaged: str) -> NDArray[np.float64]:
+def places_of(image: Any, damaged: str) -> Floats:
     """Middle of the first voxel of each frame that says where it lies, (n, 3) LPS mm."""
     with reading(damaged):
         frames = image.get("PerFrameFunctionalGroupsSequence", ())

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from highdicom import Image
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import LPS
+from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.display import Display
 from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.lattice import backwards, lattice_of, places_of
@@ -84,7 +84,7 @@ def read_map(whole: bytes, frames: Collection[str] = ()) -> tuple[Display, list[
     return Display.on(affine, grid.space), parts
 
 
-def _planes(file: Dataset) -> Iterator[NDArray[Any]]:
+def _planes(file: Dataset) -> Iterator[Array]:
     pixels = file.pixel_array
     yield from pixels if pixels.ndim == 3 else pixels[None]
 

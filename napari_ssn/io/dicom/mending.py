@@ -20,7 +20,7 @@ from napari_ssn.io.dicom.pixels import check_decodable, complete
 from napari_ssn.io.dicom.planes import check_frames
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from napari_ssn.geometry.arrays import Floats
 
 # What a segment is, that says it is none: DICOM's code for the background.
 _BACKGROUND = "125040"
@@ -156,7 +156,7 @@ def _check_distance(seg: Dataset) -> None:
                 del measures.SpacingBetweenSlices
 
 
-def _gaps(places: NDArray[np.float64]) -> NDArray[np.float64]:
+def _gaps(places: Floats) -> Floats:
     """Distances of neighbouring places on the line that all lie on, mm."""
     if len(places) < 2:
         return np.empty(0)
@@ -166,5 +166,5 @@ def _gaps(places: NDArray[np.float64]) -> NDArray[np.float64]:
     if length == 0:
         return np.empty(0)
     along = np.sort((places - places[0]) @ farthest / length)
-    gaps: NDArray[np.float64] = np.diff(along)
+    gaps: Floats = np.diff(along)
     return gaps[gaps > 1e-3]

@@ -6,25 +6,23 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import find_contours
 
 from napari_ssn.errors import GeometryError
+from napari_ssn.geometry.arrays import Array, Floats, Mask
 from napari_ssn.io.content import box_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-Mask = NDArray[np.bool_]
-Line = NDArray[np.float64]
 # Through corners too there is a way out of a hole, as there is none inside a mask.
 _CORNERS = np.ones((3, 3), np.bool_)
 # How far a contour's points may lie off a slice, in slices.
 _OFF = 0.05
 
 
-def lines(mask: Mask) -> Iterator[Line]:
+def lines(mask: Mask) -> Iterator[Floats]:
     """Closed lines around a mask, (n, 2) of its indices, the first point not repeated.
 
     They run half-way between voxels inside and outside, so that a voxel is inside if its middle is:
@@ -55,7 +53,7 @@ def _without_holes(mask: Mask) -> Iterator[Mask]:
         yield from _without_holes(piece)
 
 
-def filled(line: Line, shape: tuple[int, int]) -> Mask:
+def filled(line: Floats, shape: tuple[int, int]) -> Mask:
     """Voxels whose middle lies inside a closed line: those with an odd number of edges beside them.
 
     Args:
@@ -74,7 +72,7 @@ def filled(line: Line, shape: tuple[int, int]) -> Mask:
 
 
 def in_slices(
-    structure: Dataset, to_index: NDArray[np.floating], space: tuple[int, ...], elsewhere: str
+    structure: Dataset, to_index: Array, space: tuple[int, ...], elsewhere: str
 ) -> Iterator[tuple[int, Mask]]:
     """The slice of each closed contour of a structure, and what it holds there.
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import FileMetaDataset
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import (
@@ -17,6 +16,7 @@ from pydicom.uid import (
 )
 
 from napari_ssn.errors import ImageError
+from napari_ssn.geometry.arrays import Array, Mask
 from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import reading
 
@@ -52,8 +52,8 @@ class Stored:
             scanned (PixelPaddingValue); None where the file names no such value.
     """
 
-    values: NDArray[Any]
-    padding: NDArray[np.bool_] | None = None
+    values: Array
+    padding: Mask | None = None
 
 
 def complete(dataset: Dataset) -> Dataset:
@@ -162,11 +162,11 @@ def _native(dataset: Dataset, shape: tuple[int, int, int], order: str) -> Stored
         return Stored(pixels, _padding(dataset, pixels, pixels))
     # Up to the top and down again: what lies above is pushed out, and the sign comes along.
     above = np.left_shift(pixels, allocated - 1 - high)
-    values: NDArray[Any] = np.right_shift(above, allocated - stored)
+    values: Array = np.right_shift(above, allocated - stored)
     return Stored(values, _padding(dataset, values, pixels))
 
 
-def _padding(dataset: Dataset, values: NDArray[Any], raw: NDArray[Any]) -> NDArray[np.bool_] | None:
+def _padding(dataset: Dataset, values: Array, raw: Array) -> Mask | None:
     """Where pixels are padding: of the padding value, or between it and its limit (PS3.3 C.7.5.1).
 
     Some files give the value with the wrong sign, 63536 for −2000, or with bits that are not
@@ -185,7 +185,7 @@ def _padding(dataset: Dataset, values: NDArray[Any], raw: NDArray[Any]) -> NDArr
     high = (1 << (int(dataset.BitsStored) - signed)) - 1
     low = -high - 1 if signed else 0
     pixels = values if low <= ends[0] and ends[1] <= high else raw
-    found: NDArray[np.bool_] = (pixels >= ends[0]) & (pixels <= ends[1])
+    found: Mask = (pixels >= ends[0]) & (pixels <= ends[1])
     return found if found.any() else None
 
 
@@ -195,7 +195,7 @@ def _wrapped(value: int, bits: int, signed: bool) -> int:
     return value - (1 << bits) if signed and value >> (bits - 1) else value
 
 
-def _decoded(dataset: Dataset, shape: tuple[int, int, int]) -> NDArray[Any]:
+def _decoded(dataset: Dataset, shape: tuple[int, int, int]) -> Array:
     plugin = _decoder(dataset)
     try:
         if plugin == _APART:

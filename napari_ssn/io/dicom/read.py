@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import ImageError
+from napari_ssn.geometry.arrays import Singles
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import READERS, silent
@@ -259,7 +259,7 @@ class _Source:
         self._headers: list[Dataset] = []
         self.padded = False
 
-    def values(self, k: int, out: NDArray[np.float32]) -> None:
+    def values(self, k: int, out: Singles) -> None:
         """Fill in the values of slice k, (rows, columns)."""
         one, plane = self._homes[self._order[k]]
         if one is not self._open:

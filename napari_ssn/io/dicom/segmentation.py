@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import ExportError
 from napari_ssn.geometry.affine import LPS, Affine
+from napari_ssn.geometry.arrays import Array, Singles
 from napari_ssn.io.content import Content, Segment, as_volume
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.segments import Said, said
@@ -140,7 +140,7 @@ def planes_of(content: Content) -> list[int]:
     return np.flatnonzero(marked).tolist() or [0]
 
 
-def _frames(content: Content, segment: Segment, planes: list[int]) -> NDArray[Any]:
+def _frames(content: Content, segment: Segment, planes: list[int]) -> Array:
     """Pixels of a segment on some slices, (slices, rows, columns)."""
     if content.probability is not None:
         chance = as_volume(content.probability.values[segment.value - 1])
@@ -151,7 +151,7 @@ def _frames(content: Content, segment: Segment, planes: list[int]) -> NDArray[An
     return np.asarray(mask.transpose(2, 1, 0), np.uint8)
 
 
-def _steps(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _steps(values: Singles) -> Singles:
     """Probabilities in whole steps of 1/255, which is all that the file holds."""
     return np.asarray(np.rint(values * np.float32(255)))
 

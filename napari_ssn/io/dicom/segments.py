@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.arrays import Array, Floats, Labels
 from napari_ssn.geometry.display import Display
 from napari_ssn.geometry.transforms import NEAR_MM
 from napari_ssn.io.content import PlainLabel
@@ -45,7 +45,7 @@ class _Segments:
 
     seg: Any
     about: dict[int, Dataset]
-    affine: NDArray[np.float64]
+    affine: Floats
     space: tuple[int, ...]
     turned: bool
     how: Mapping[str, float]
@@ -84,7 +84,7 @@ class _Segments:
     def count(self) -> int:
         return len(self.about)
 
-    def masks(self) -> Iterator[tuple[PlainLabel, NDArray[Any]]]:
+    def masks(self) -> Iterator[tuple[PlainLabel, Array]]:
         """Of each segment its label and its voxels."""
         check_memory(math.prod(self.space) * (4 * self.count if self.fractional else 8))
         syntax = self.seg.file_meta.TransferSyntaxUID
@@ -143,12 +143,8 @@ def read_dicom_seg(
 
 
 def label_maps(
-    files: Sequence[Path],
-    affine: NDArray[np.float64],
-    shape: Sequence[int],
-    count: int,
-    labels: int,
-) -> NDArray[np.uint8]:
+    files: Sequence[Path], affine: Floats, shape: Sequence[int], count: int, labels: int
+) -> Labels:
     """Label maps of hypotheses that this plugin wrote, on the grid of their image.
 
     Args:
@@ -244,7 +240,7 @@ def said(path: Path) -> Said:
 
 
 def packed(
-    masks: Iterator[tuple[PlainLabel, NDArray[Any]]], space: tuple[int, ...], own: bool
+    masks: Iterator[tuple[PlainLabel, Array]], space: tuple[int, ...], own: bool
 ) -> Iterator[Opened]:
     """Segments in as few label maps as hold them in their order.
 
@@ -271,13 +267,13 @@ def packed(
     yield Opened(label_map.transpose(), named_after(labels), labels)
 
 
-def _lay(mask: NDArray[Any], label_map: NDArray[np.uint8], value: int) -> None:
+def _lay(mask: Array, label_map: Labels, value: int) -> None:
     """Label where a mask is, slice by slice: nothing of its size is made."""
     for one, two in zip(mask, label_map, strict=True):
         two[one > 0] = value
 
 
-def _overlap(mask: NDArray[Any], label_map: NDArray[np.uint8]) -> bool:
+def _overlap(mask: Array, label_map: Labels) -> bool:
     """Whether a mask has a voxel that is labelled, slice by slice."""
     return any(two[one > 0].any() for one, two in zip(mask, label_map, strict=True))
 

@@ -7,12 +7,12 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage
 from pydicom.valuerep import format_number_as_ds
 
+from napari_ssn.geometry.arrays import Array, Floats
 from napari_ssn.io.dicom.apart import MEANING
 from napari_ssn.io.dicom.planes import PLACES, planes
 from napari_ssn.io.dicom.whose import WHOSE, check_complete, complete
@@ -50,7 +50,7 @@ _GROUPS = {
 }
 
 
-def places(series: DicomSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def places(series: DicomSeries) -> tuple[Floats, Floats]:
     """Middle of each slice's first voxel, (n, 3) LPS mm, and the steps of column and row (3, 2)."""
     if series.frames is None:
         positions = [header.ImagePositionPatient for header in series.headers]
@@ -69,7 +69,7 @@ def places(series: DicomSeries) -> tuple[NDArray[np.float64], NDArray[np.float64
     return np.asarray(positions, np.float64), cosines * (across, down)
 
 
-def even(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+def even(positions: Floats) -> Floats:
     """Positions of slices on the even grid that a reader has made of them.
 
     Rounded ones are moved by as much as they may be rounded; others stay where they are.
@@ -85,9 +85,7 @@ def _either(shared: Dataset, frame: Dataset, keyword: str) -> Any:
     return getattr(shared if keyword in shared else frame, keyword)[0]
 
 
-def sources(
-    series: DicomSeries, planes: list[int], frames: NDArray[Any]
-) -> tuple[list[Dataset], NDArray[Any]]:
+def sources(series: DicomSeries, planes: list[int], frames: Array) -> tuple[list[Dataset], Array]:
     """Headers that the planes are drawn on, and pixels for each of their frames."""
     check_complete(series.headers[0])
     positions, steps = places(series)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.affine import LPS, Affine
+from napari_ssn.geometry.arrays import Floats, Mask
 from napari_ssn.geometry.volume import Extent
 from napari_ssn.io.dicom.planes import Plane
 
@@ -49,7 +50,7 @@ class Stack:
     """
 
     order: tuple[int, ...]
-    affine: NDArray[np.float64]
+    affine: Floats
     space: tuple[int, int, int]
     extent: Extent
     note: str | None = None
@@ -98,7 +99,7 @@ def stack(planes: Sequence[Plane]) -> Stack:
     return Stack(found, LPS @ affine + 0.0, space, extent, _frames_note(planes))
 
 
-def rounded_mm(places: NDArray[np.float64]) -> NDArray[np.float64]:
+def rounded_mm(places: Floats) -> Floats:
     """Step to which each coordinate of positions is rounded, mm, (3,); 0 for hardly at all."""
     steps = np.zeros(3)
     for unit in reversed(_ROUNDED_MM):
@@ -153,9 +154,9 @@ def _check_alike(planes: Sequence[Plane]) -> None:
         raise GeometryError("The slices have pixels of different sizes.")
 
 
-def by_direction(planes: Sequence[Plane]) -> tuple[list[int], list[NDArray[np.float64]]]:
+def by_direction(planes: Sequence[Plane]) -> tuple[list[int], list[Floats]]:
     """Which of the orientations found each slice has, and those, (across, down)."""
-    groups: list[NDArray[np.float64]] = []
+    groups: list[Floats] = []
     where = []
     for plane in planes:
         direction = np.array((*plane.across, *plane.down))
@@ -170,7 +171,7 @@ def by_direction(planes: Sequence[Plane]) -> tuple[list[int], list[NDArray[np.fl
 
 
 def _mixed_orientations(
-    planes: Sequence[Plane], groups: Sequence[NDArray[np.float64]], where: Sequence[int]
+    planes: Sequence[Plane], groups: Sequence[Floats], where: Sequence[int]
 ) -> str:
     """``Orientations are mixed: 36 axial slices and 1 sagittal slice (a localizer) …``."""
     words = []
@@ -188,14 +189,14 @@ def _mixed_orientations(
     )
 
 
-def plane_name(direction: NDArray[np.float64]) -> str:
+def plane_name(direction: Floats) -> str:
     """``axial``, ``tilted sagittal``, of the directions across and down."""
     normal = np.abs(np.cross(direction[:3], direction[3:]))
     name = ("sagittal", "coronal", "axial")[int(np.argmax(normal))]
     return name if normal.max() > 1 - _SAME_DIRECTION else f"tilted {name}"
 
 
-def _check_gaps(gaps: NDArray[np.float64], rounded: float) -> None:
+def _check_gaps(gaps: Floats, rounded: float) -> None:
     """GeometryError if slices are doubled, missing or unevenly spaced along the normal.
 
     Args:
@@ -224,7 +225,7 @@ def _check_gaps(gaps: NDArray[np.float64], rounded: float) -> None:
         raise GeometryError(_missing(gaps, times, missing, usual))
 
 
-def _doubled(doubled: NDArray[np.bool_]) -> str:
+def _doubled(doubled: Mask) -> str:
     sizes = np.diff(np.flatnonzero(np.concatenate([[True], ~doubled, [True]])))
     if sizes.min() == sizes.max() and len(sizes) > 1:
         return (
@@ -237,12 +238,7 @@ def _doubled(doubled: NDArray[np.bool_]) -> str:
     return f"Slices {k + 1} and {k + 2} lie at the same place{others}: take the doubles out."
 
 
-def _missing(
-    gaps: NDArray[np.float64],
-    times: NDArray[np.float64],
-    missing: NDArray[np.intp],
-    usual: float,
-) -> str:
+def _missing(gaps: Floats, times: Floats, missing: NDArray[np.intp], usual: float) -> str:
     """``1 slice is missing after slice 17: a gap of 2 mm, where others are 1 mm apart.``."""
     total = int((times[missing] - 1).sum())
     verb = "slice is" if total == 1 else "slices are"
@@ -261,7 +257,7 @@ def _missing(
     )
 
 
-def _check_line(places: NDArray[np.float64], step: NDArray[np.float64], rounded: float) -> None:
+def _check_line(places: Floats, step: Floats, rounded: float) -> None:
     """GeometryError if slices are not evenly spaced on one straight line.
 
     Positions rounded to steps of ``rounded`` mm lie within one of them.

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.io.dicom.gaps import Gaps, by_numbers
 from napari_ssn.io.dicom.part import Home, Part
 from napari_ssn.io.dicom.stack import MOST_ROUNDED, rounded_mm
@@ -90,14 +91,14 @@ def in_turn(homes: Sequence[Home]) -> list[Part] | None:
     return found if found and interleaved(found) else None
 
 
-def _points(homes: Sequence[Home]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _points(homes: Sequence[Home]) -> tuple[Floats, Floats]:
     """Where slices lie, (n, 3) mm, and the normal of the first."""
     first = homes[0][1]
     points = np.array([plane.position for _, plane in homes], np.float64)
     return points, np.cross(first.across, first.down)
 
 
-def _runs(points: NDArray[np.float64], order: NDArray[np.intp]) -> list[list[int]] | None:
+def _runs(points: Floats, order: NDArray[np.intp]) -> list[list[int]] | None:
     """Slices one after the other in equal steps; None if they are one run, or one is short."""
     steps = np.diff(points[order], axis=0)
     rounded = float(np.linalg.norm(rounded_mm(points)))
@@ -110,7 +111,7 @@ def _runs(points: NDArray[np.float64], order: NDArray[np.intp]) -> list[list[int
     return runs if len(runs) > 1 and min(map(len, runs)) >= _RUN else None
 
 
-def _differ(step: NDArray[np.float64], other: NDArray[np.float64], rounded: float) -> bool:
+def _differ(step: Floats, other: Floats, rounded: float) -> bool:
     length = float(np.linalg.norm(other))
     allowed = max(_SAME_STEP * length, min(rounded, MOST_ROUNDED * length))
     return float(np.linalg.norm(step - other)) > allowed + 1e-6
@@ -126,7 +127,7 @@ def _stacks(homes: Sequence[Home], runs: Sequence[Sequence[int]]) -> list[Part] 
     ]
 
 
-def _gaps(points: NDArray[np.float64], runs: Sequence[Sequence[int]]) -> Gaps:
+def _gaps(points: Floats, runs: Sequence[Sequence[int]]) -> Gaps:
     return Gaps(
         np.array([points[b[0]] - points[a[-1]] for a, b in pairwise(runs)]),
         np.array([(points[run[-1]] - points[run[0]]) / (len(run) - 1) for run in runs]),

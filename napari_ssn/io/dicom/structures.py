@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from highdicom.base import SOPClass
-from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -23,6 +22,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.affine import LPS
+from napari_ssn.geometry.arrays import Floats, Labels, Mask
 from napari_ssn.io.content import Content, as_volume
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.damage import data_set, reading
@@ -54,7 +54,7 @@ class _Structure(NamedTuple):
 
     name: str
     colour: str
-    mask: NDArray[np.bool_]
+    mask: Mask
     description: str = ""
 
 
@@ -157,10 +157,7 @@ def _made(content: Content, series: DicomSeries) -> Any:
 
 
 def _contours(
-    mask: NDArray[np.bool_],
-    positions: NDArray[np.float64],
-    steps: NDArray[np.float64],
-    images: Sequence[Dataset],
+    mask: Mask, positions: Floats, steps: Floats, images: Sequence[Dataset]
 ) -> Iterator[Dataset]:
     for k in np.flatnonzero(mask.any(axis=(0, 1))).tolist():
         for line in lines(mask[..., k]):
@@ -195,12 +192,8 @@ def _item(**values: Any) -> Dataset:
 
 
 def label_maps(
-    files: Sequence[Path],
-    affine: NDArray[np.float64],
-    shape: Sequence[int],
-    count: int,
-    labels: int,
-) -> NDArray[np.uint8]:
+    files: Sequence[Path], affine: Floats, shape: Sequence[int], count: int, labels: int
+) -> Labels:
     """Label maps of the hypotheses of a structure set, (n, *S), on the grid of their image.
 
     Args:
