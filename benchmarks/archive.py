@@ -24,7 +24,7 @@ from benchmarks.chest import SAMPLE, placed
 from napari_ssn import samples
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.io.content import Content
-from napari_ssn.io.dicom.series import check_series
+from napari_ssn.io.formats import check_series
 from napari_ssn.io.sidecar import write_content
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import hypothesis_of

@@ -189,7 +189,7 @@ def cohort(
         looked_in = source
     else:
         assert archive is not None
-        wished = web.wanted.Wanted.typed(*asked)
+        wished = web.wanted.Wanted(*asked).checked()
         looked_in = cohorts.archived.Query(*archive, wished, words or "", least)
     folder, card, wanted = run.wanted_of(
         model,

@@ -101,9 +101,8 @@ def find(
     A line for each, with tabs between: UID, date, modalities, what of the description is known to
     name nobody, series, images. Of a series: UID, number, modality, description, images.
     """
-    wanted = web.wanted.Wanted.typed(
-        since or "", until or "", modality or "", patient or "", accession or ""
-    )
+    typed = (one or "" for one in (since, until, modality, patient, accession))
+    wanted = web.wanted.Wanted(*typed).checked()
     if study and wanted != web.wanted.Wanted():
         raise typer.BadParameter("--study says which: leave out the other conditions.")
     with web.connection.Connection(web.servers.named(server), insecure=insecure) as there:

@@ -13,7 +13,7 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from napari_ssn._version import __version__
 from napari_ssn.core.kinds import MemberKind
-from napari_ssn.documents.closed import Exact, Index, Sha256
+from napari_ssn.documents.closed import Exact, Index, Sha256, Shape
 
 Uid = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
 
@@ -170,9 +170,7 @@ class Run(Exact):
 
     device: str
     device_title: str
-    tile: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)] | None = (
-        None
-    )
+    tile: Shape | None = None
     centre: Index | None
     depth_mm: Annotated[FiniteFloat, Field(ge=0)] | None = None
     image_sha256: Sha256

@@ -15,7 +15,7 @@ from pydantic import Field, FiniteFloat, field_validator
 
 from napari_ssn.documents.adjudicated import Adjudicated
 from napari_ssn.documents.chosen import Choice, Count, Share
-from napari_ssn.documents.closed import Exact, Index, Sha256
+from napari_ssn.documents.closed import Affine, Exact, Index, Sha256, Shape
 from napari_ssn.documents.problems import parsed
 from napari_ssn.documents.ran import ModelIdentity, Run, Software, Written
 from napari_ssn.documents.regular import read_text
@@ -24,7 +24,6 @@ from napari_ssn.errors import DataError
 from napari_ssn.geometry.cutoff import Edge
 from napari_ssn.geometry.volume import Extent
 
-Row = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
 Unit = Literal["mL", "mm2", "voxels"]
 
 UNITS: dict[Extent, Unit] = {"volume": "mL", "plane": "mm2", "unknown": "voxels"}
@@ -72,8 +71,8 @@ class LabelVolume(Exact):
 class Grid(Exact):
     """Voxel grid of the image and the label map; ``affine`` maps an index to mm."""
 
-    shape: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)]
-    affine: Annotated[list[Row], Field(min_length=4, max_length=4)]
+    shape: Shape
+    affine: Affine
 
 
 class Member(Exact):

@@ -16,10 +16,9 @@ from napari_ssn.core.kinds import DirectionKind, EffectKind, Form, Tissue
 from napari_ssn.documents.adjudicated import Adjudicated
 from napari_ssn.documents.card import ModelCard
 from napari_ssn.documents.chosen import Condition, Count, Drawing, Point, Spread
-from napari_ssn.documents.closed import Exact, Index, Sha256
+from napari_ssn.documents.closed import Affine, Exact, Index, Sha256, Shape
 from napari_ssn.documents.problems import parsed
 from napari_ssn.documents.ran import Run, Software
-from napari_ssn.documents.sidecar import Row
 from napari_ssn.geometry.declared import Weighting
 from napari_ssn.geometry.intensity import Units
 from napari_ssn.geometry.volume import Extent
@@ -34,8 +33,6 @@ _MOST_KINDS = len(get_args(DirectionKind))
 # ordered.
 _BESIDE = 4 << 20
 
-Shape = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)]
-Affine = Annotated[list[Row], Field(min_length=4, max_length=4)]
 Sigma = Annotated[FiniteFloat, Field(ge=-100, le=100)]
 Positive = Annotated[FiniteFloat, Field(gt=0)]
 

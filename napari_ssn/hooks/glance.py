@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_ssn.hooks.beside import Reader, in_window
 from napari_ssn.io.dicom.members import may_be_dicom
-from napari_ssn.io.formats import dicom_reader, is_sidecar
+from napari_ssn.io.formats import dicom_home, is_sidecar
 from napari_ssn.io.omezarr_head import is_zarr
 from napari_ssn.text.results import STUDY_SUFFIX
 
@@ -30,7 +30,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 
 def _dicom(path: str | Sequence[str]) -> list[Any]:
-    dicom_reader()  # says so if the libraries are missing
+    dicom_home()  # says so if the libraries are missing
     return _reader("dicom")(path)
 
 

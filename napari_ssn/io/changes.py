@@ -12,7 +12,7 @@ from napari_ssn.documents.regular import read_text
 from napari_ssn.errors import ExportError
 from napari_ssn.io.files import write_files
 from napari_ssn.io.locks import alone
-from napari_ssn.io.table import as_csv, as_text
+from napari_ssn.io.table import as_csv, as_number, as_text
 
 _LOW, _MIDDLE, _HIGH = "0.05", "0.5", "0.95"
 # Columns, each with where its number is among the figures of a change.
@@ -49,12 +49,12 @@ def change_row(figures: Mapping[str, Any], hashes: tuple[str, str, str]) -> dict
         hashes: of the image before, that after, and the model's weights.
     """
     row = {"label": as_text(str(figures["label"]))}
-    row |= {name: _number(figures[name]) for name in _NUMBERS}
+    row |= {name: as_number(figures[name]) for name in _NUMBERS}
     for name, path in _RANGES:
         found: Any = figures
         for key in path:
             found = None if found is None else found[key]
-        row |= {f"{name}_{end}": _number(None if found is None else found[q]) for end, q in _ENDS}
+        row |= {f"{name}_{end}": as_number(None if found is None else found[q]) for end, q in _ENDS}
     row["cautions"] = as_text("; ".join(figures["cautions"]))
     return row | dict(zip(_HASHES, hashes, strict=True))
 
@@ -84,8 +84,3 @@ def _before(path: Path) -> str:
         return ""
     except (OSError, UnicodeDecodeError):
         raise ExportError("The table of that name cannot be read: choose another name.") from None
-
-
-def _number(value: float | None) -> str:
-    """Ten digits, as in the table of volumes."""
-    return "" if value is None else f"{value:.10g}"

@@ -70,14 +70,11 @@ def write_files(contents: Mapping[Path, Content], overwrite: bool = False) -> li
     targets = list(contents)
     check_targets(targets, overwrite)
     try:
-        with workshops({target.parent for target in targets}) as shops:
+        with writing(), workshops({target.parent for target in targets}) as shops:
             parts = [_write_part(target, contents[target], shops) for target in targets]
             _rename_all(parts, targets, shops, overwrite)
     except FileExistsError:
         raise ExportError(_TAKEN) from None
-    except OSError as error:
-        # The system's own message holds the path, and the path may hold a patient's name.
-        raise ExportError(_sentence(error)) from None
     return targets
 
 

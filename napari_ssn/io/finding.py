@@ -13,7 +13,7 @@ from napari_ssn.errors import NEVER, Cancel, SSNError
 from napari_ssn.io.api import read
 from napari_ssn.io.dicom.read import list_series
 from napari_ssn.io.formats import (
-    dicom_reader,
+    dicom_home,
     frame_of,
     is_dicom,
     is_image,
@@ -74,7 +74,7 @@ def _holds_series(folder: Path, run: Run) -> bool:
     try:
         if not is_dicom(folder):
             return False
-        dicom_reader()  # without the libraries nobody can tell
+        dicom_home()  # without the libraries nobody can tell
         infos, stated = list_series(folder), run.dicom
         return stated is not None and any(
             stated.is_series(info.uid, run.image_sha256) for info in infos

@@ -182,12 +182,6 @@ def is_dicom(path: Path) -> bool:
     return _reader(path) is None and may_be_dicom(path)
 
 
-def dicom_reader() -> Callable[[Path, int | None], Volume]:
-    """Function that reads a series; ImageError where the libraries for it are missing."""
-    read: Callable[[Path, int | None], Volume] = dicom_home().read
-    return read
-
-
 def dicom_home() -> Any:
     """`dicom.read`; ImageError where the libraries for it are missing."""
     return _DICOM.known()
@@ -203,7 +197,7 @@ def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume
     if found is not None:
         return lambda path: _volume(found, path, None)
     if is_dicom(path):
-        dicom_reader()  # says so if the libraries are missing
+        dicom_home()  # says so if the libraries are missing
         return lambda path: _volume(_DICOM, path, series)
     if not path.exists():
         raise ImageError("There is no file or folder of that name.")
@@ -261,8 +255,7 @@ def _volume(found: Format, path: Path, number: int | None) -> Volume:
 
 def written_by(path: Path) -> Any:
     """The format that a file of this name is written by; ExportError if there is none."""
-    found = _writer(path)
-    if found is None:
+    if (found := _writer(path)) is None:
         raise ExportError(_NO_FORMAT)
     return found.known()
 
@@ -275,10 +268,8 @@ def _writer(path: Path) -> Format | None:
 def about(path: Path, content: Content, series: DicomSeries | None = None) -> str:
     """What somebody should know of a file of this name that was written; empty if nothing."""
     found = _writer(path)
-    if found is None:
-        return ""
-    if not found.needs:
-        return str(found.known().remark(content))
+    if found is None or not found.needs:
+        return "" if found is None else str(found.known().remark(content))
     return "; ".join(filter(None, (about_picture(series), found.caution)))
 
 
@@ -341,13 +332,9 @@ def encode(content: Content, path: Path, series: DicomSeries | None = None) -> d
         ExportError: the suffix is unknown, the format cannot hold the content, or DICOM has no
             series to belong to.
     """
-    found = _writer(path)
-    if found is None:
-        raise ExportError(_NO_FORMAT)
-    known = found.known()
-    if found.needs:
+    known, files = written_by(path), files_of(path)
+    if path.name.lower().endswith(DICOM_SUFFIX):
         check_series(series)
-    if not found.beside:
+    if len(files) == 1:
         return {path: known.encode(content, path, series)}
-    encoded = known.encode_several(content, series)
-    return dict(zip(files_of(path), encoded, strict=True))
+    return dict(zip(files, known.encode_several(content, series), strict=True))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_ssn.io.asking import Ask
 from napari_ssn.io.dicom.members import may_be_dicom
-from napari_ssn.io.formats import dicom_reader
+from napari_ssn.io.formats import dicom_home
 from napari_ssn.io.napari_hooks import get_reader
 from napari_ssn.io.omezarr_head import is_zarr
 from napari_ssn.io.steps import Step, unseen
@@ -39,5 +39,5 @@ def layers_at(
         return read(str(path))
     if not may_be_dicom(path):
         return None
-    dicom_reader()  # says so if the libraries are missing
+    dicom_home()  # says so if the libraries are missing
     return [*import_module("napari_ssn.io.series").layers_of_files(path, ask, opened, step)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-import zipfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,13 @@ from napari_ssn.io.dicom.look import layer_options
 from napari_ssn.io.dicom.members import member, received
 from napari_ssn.io.dicom.naming import series_name
 from napari_ssn.io.dicom.offered import SeriesInfo, doubts, several
-from napari_ssn.io.dicom.read import all_readable, is_result, read_chosen, read_received
+from napari_ssn.io.dicom.read import (
+    all_readable,
+    instance_at,
+    is_result,
+    read_chosen,
+    read_received,
+)
 from napari_ssn.io.dicom.reported import segmentations_of, uid_of
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
@@ -57,7 +62,7 @@ def layers_of_files(
     Raises:
         ImageError, GeometryError: one cannot be opened, or there are several and nobody to ask.
     """
-    if opened and _uid_of(path) in opened:
+    if opened and (found := instance_at(path)) is not None and found.uid in opened:
         return
     if is_result(path):
         own = own_dicom(path)
@@ -75,14 +80,6 @@ def layers_of_files(
     yield from layers_of_overlays(chosen.overlays, volumes)
     series = [volume.source for volume in volumes if isinstance(volume.source, DicomSeries)]
     opened |= {str(header.get("SOPInstanceUID")) for one in series for header in one.headers}
-
-
-def _uid_of(path: Path) -> str | None:
-    """The instance that a file is; None of a folder, a zip, and what is none."""
-    if not path.is_file() or zipfile.is_zipfile(path):
-        return None
-    found = instance(member(path))
-    return None if found is None else found.uid
 
 
 def _numbers(ask: Ask | None, infos: tuple[SeriesInfo, ...]) -> Sequence[int]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from os import fstat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from napari_ssn.documents.regular import LONGEST_OF_STUDY, open_regular, read_text
 from napari_ssn.documents.study import Piece, Study, parse_study
@@ -73,9 +73,8 @@ def open_study(path: Path) -> Iterator[Opened]:
         yield Opened(_document_in(path), lambda piece: _read_file(path / _name(piece), piece))
         return
     with open_zip(path, "study", _CALLED, trap=False) as archive:
-        with _unzipping():
-            info = archive.getinfo(_DOCUMENT)
-            text = _unzip(archive, info, LONGEST_OF_STUDY).decode("utf-8")
+        with unzipping(_CALLED), archive.open(_DOCUMENT) as stream:
+            text = stream.read(LONGEST_OF_STUDY + 1).decode("utf-8")
         study = parse_study(text)
         _refuse_trap(path, archive, study)
         yield Opened(study, lambda piece: _unzipped(archive, piece))
@@ -89,10 +88,6 @@ def _refuse_trap(path: Path, archive: zipfile.ZipFile, study: Study) -> None:
         raise DataError(trap)
 
 
-def _unzipping() -> Any:
-    return unzipping(_CALLED)
-
-
 def _unzipped(archive: zipfile.ZipFile, piece: Piece) -> bytearray:
     try:
         info = archive.getinfo(_name(piece))
@@ -104,12 +99,6 @@ def _unzipped(archive: zipfile.ZipFile, piece: Piece) -> bytearray:
             raise DataError(_DAMAGED)
         with archive.open(info) as stream:
             return read_piece(stream, piece)
-
-
-def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
-    """Bytes of an entry, one more than ``most`` where there are more."""
-    with archive.open(info) as stream:
-        return stream.read(most + 1)
 
 
 def _document_in(folder: Path) -> Study:

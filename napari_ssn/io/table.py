@@ -68,10 +68,11 @@ def volumes_table(rows: Iterable[Row], size: Size, remark: str = "") -> bytes:
     remarks = [remark] if remark else []
     table: list[list[str]] = [[*_COLUMNS, *_LENGTHS, _CUT, _APART, *(["remark"] if remark else [])]]
     for row in rows:
-        cells = (_number(row.share), _number(row.level), "" if row.seed is None else str(row.seed))
-        lengths = [_number(one) for one in row.across or (None, None)]
-        amounts = [_number(size.ml(row.voxels)), _number(size.mm2(row.voxels))]
-        sizes = [_number(row.voxels), *amounts, *lengths, " and ".join(row.cut_off_by)]
+        seed = "" if row.seed is None else str(row.seed)
+        cells = (as_number(row.share), as_number(row.level), seed)
+        lengths = [as_number(one) for one in row.across or (None, None)]
+        amounts = [as_number(size.ml(row.voxels)), as_number(size.mm2(row.voxels))]
+        sizes = [as_number(row.voxels), *amounts, *lengths, " and ".join(row.cut_off_by)]
         sizes.append("" if row.apart is None else str(row.apart))
         table.append([as_text(row.hypothesis), *cells, as_text(row.label), *sizes, *remarks])
     return as_csv(table).encode()
@@ -99,6 +100,6 @@ def as_text(value: str) -> str:
     return f"'{value}" if value.startswith(_FORMULA) else value
 
 
-def _number(value: float | None) -> str:
+def as_number(value: float | None) -> str:
     """Ten digits: what is beyond them is the rounding of binary fractions (4.3100000000000005)."""
     return "" if value is None else f"{value:.10g}"

@@ -105,7 +105,7 @@ class Archive:
         self.studies, self.series, self._study = (), (), ""
 
         def work(there: Connection, step: Callable[[int, int], None]) -> Any:
-            wanted = web.wanted.Wanted.typed(since, until, modality, patient)
+            wanted = web.wanted.Wanted(since, until, modality, patient).checked()
             return web.find.studies(there, wanted, names=names)
 
         self._ask(server, "Looking for studies", work, self._found)

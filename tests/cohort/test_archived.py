@@ -77,7 +77,7 @@ def test_what_an_archive_is_asked_for(orthanc: Orthanc, listed: Server, tmp_path
     give(orthanc, tmp_path, 2, 1)
 
     def found(words: str = "", least: int = 1, **wanted: str) -> tuple[set[int], int]:
-        query = Query(listed, "clinic", Sought.typed(**wanted), words, least)
+        query = Query(listed, "clinic", Sought(**wanted).checked(), words, least)
         scans, others = look_there(query)
         for scan, stamp in scans:
             assert scan.there is not None and scan.there.server == "clinic"

@@ -485,7 +485,7 @@ def test_label_maps_that_were_kept_are_no_trap_and_anything_else_is(
 ) -> None:
     """Twenty maps of a large scan with a nodule are packed 220 times: the product refused them."""
     monkeypatch.setattr("napari_ssn.io.study._MOST_UNASKED", 1 << 20)
-    monkeypatch.setattr("napari_ssn.io.archive._TRAP", 1 << 20)
+    monkeypatch.setattr("napari_ssn.io.archive.TRAP", 1 << 20)
     piece, content = encode_piece({"labels": np.zeros((200, 512, 512), np.uint8)})
     name = f"pieces/{piece.sha256}.safetensors"
     with zipfile.ZipFile(sound) as archive:

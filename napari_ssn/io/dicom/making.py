@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +22,15 @@ from napari_ssn.errors import ExportError
 from napari_ssn.io.content import Content, Label, Model
 from napari_ssn.io.dicom.damage import quiet
 from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, short
-from napari_ssn.io.dicom.whose import forget
+from napari_ssn.io.dicom.whose import WHOSE, forget
 
 #: What is said of the file to whoever is about to pass it on.
 NAMES_THE_PATIENT = "names the patient"
 #: The scheme of codes for what the standard has none for.
 SCHEME = "99NAPARISSN"
 
+# Where a word of a keyword of DICOM begins.
+_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 # What the window calls a kind of hypothesis where a sidecar has another word.
 _SHOWN_AS = {"walk": "slider", "representative": "card"}
 _UIDS = "names no patient, but the UIDs of study, series and slices"
@@ -103,18 +106,9 @@ def of_which(what: str, content: Content) -> str:
 
 def whom(header: Dataset) -> dict[str, Any]:
     """Of whom and of which study a header of `source.sources` is, as highdicom asks for it."""
-    return {
-        "patient_id": header.PatientID,
-        "patient_name": header.PatientName,
-        "patient_birth_date": header.PatientBirthDate,
-        "patient_sex": header.PatientSex,
-        "accession_number": header.AccessionNumber,
-        "study_id": header.StudyID,
-        "study_date": header.StudyDate,
-        "study_time": header.StudyTime,
-        "referring_physician_name": header.ReferringPhysicianName,
-        "specific_character_set": header.get("SpecificCharacterSet"),
-    }
+    keywords = (*WHOSE, "SpecificCharacterSet")
+    # PatientID is patient_id there.
+    return {_CAPITAL.sub("_", one).lower(): header.get(one) for one in keywords}
 
 
 def written(made: Dataset, series: DicomSeries) -> bytes:

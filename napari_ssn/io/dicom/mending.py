@@ -15,6 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.dicom.damage import data_set, reading
+from napari_ssn.io.dicom.lattice import places_of
 from napari_ssn.io.dicom.modalities import shown_text
 from napari_ssn.io.dicom.pixels import check_decodable, complete
 from napari_ssn.io.dicom.planes import check_frames
@@ -52,7 +53,7 @@ def segmentation(whole: bytes, damaged: str) -> tuple[Dataset, dict[int, Dataset
         segments = dict(_numbered(seg))
         _check_frames(seg)
         seg.SegmentSequence = [_plain(number, one) for number, one in segments.items()]
-        _check_distance(seg)
+        _check_distance(seg, places_of(seg, damaged))
     return seg, segments
 
 
@@ -133,15 +134,13 @@ def _check_frames(seg: Dataset) -> None:
     check_frames(int(seg.get("NumberOfFrames") or 1), len(frames), "The DICOM segmentation")
 
 
-def _check_distance(seg: Dataset) -> None:
+def _check_distance(seg: Dataset, places: Floats) -> None:
     """Leave out a distance of slices that is none, or contradicts where the frames lie.
 
     GeometryError if pixels have no size.
     """
     frames = seg.get("PerFrameFunctionalGroupsSequence") or ()
-    places = [list(frame.PlanePositionSequence[0].ImagePositionPatient)
-              for frame in frames if "PlanePositionSequence" in frame]  # fmt: skip
-    gaps = _gaps(np.array(places, np.float64).reshape(-1, 3))
+    gaps = _gaps(places)
     for group in (*(seg.get("SharedFunctionalGroupsSequence") or ()), *frames):
         for measures in group.get("PixelMeasuresSequence") or ():
             sizes = measures.get("PixelSpacing")

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from napari_ssn.errors import ExportError
 from napari_ssn.io.content import Content, as_volume
 from napari_ssn.io.dicom import making
-from napari_ssn.io.dicom.segmentation import check_grid
+from napari_ssn.io.dicom.segmentation import check_grid, planes_of
 from napari_ssn.io.dicom.series import DicomSeries, short
 from napari_ssn.io.dicom.source import refer, sources
 
@@ -38,8 +38,7 @@ def encode(content: Content, path: Path, series: DicomSeries) -> bytes:
         raise ExportError(_NO_MAPS)
     check_grid(content, series)
     maps = [as_volume(values) for values in likely.values]
-    marked = np.any([one.any(axis=(0, 1)) for one in maps], axis=0)
-    planes = np.flatnonzero(marked).tolist() or [0]
+    planes = planes_of(maps)
     frames = np.stack([one[..., planes].transpose(2, 1, 0) for one in maps], axis=-1)
     with making.refused():
         headers, frames = sources(series, planes, frames.astype(np.float32))

@@ -146,17 +146,17 @@ def all_readable(infos: tuple[SeriesInfo, ...]) -> Sequence[int]:
 
 def is_overlay(path: Path) -> bool:
     """Whether a path is that of a DICOM segmentation, a parametric map or a structure set."""
-    found = _file(path)
+    found = instance_at(path)
     return found is not None and found.is_overlay
 
 
 def is_result(path: Path) -> bool:
     """Whether a file may be one that a result is written to: a segmentation, or made here."""
-    found = _file(path)
+    found = instance_at(path)
     return found is not None and (found.modality == "SEG" or found.is_own)
 
 
-def _file(path: Path) -> Instance | None:
+def instance_at(path: Path) -> Instance | None:
     """The DICOM file of a path; None of a folder, a zip, and what is none."""
     if not path.is_file() or zipfile.is_zipfile(path):
         return None

@@ -7,7 +7,7 @@ written here it names the patient. Nothing else of the source's headers goes the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,14 +65,16 @@ def make_segmentation(content: Content, series: DicomSeries, label_map: bool = F
         raise ExportError(_MISSING) from None
     segments = list(content.segments())
     check_grid(content, series)
-    planes = planes_of(content)
+    likely = content.probability
+    maps = [one.label_map for one in content.hypotheses]
+    planes = planes_of(maps if likely is None else [_steps(one) for one in likely.values])
     if len(content.hypotheses) == 1:
         # Labels of one hypothesis do not overlap: a stack of them, and the sum over it that tells
         # so, take several times the room.
         kind, (one,) = "LABELMAP" if label_map else "BINARY", content.hypotheses
         frames = as_volume(one.label_map)[..., planes].transpose(2, 1, 0)
     else:
-        kind = "BINARY" if content.probability is None else "FRACTIONAL"
+        kind = "BINARY" if likely is None else "FRACTIONAL"
         frames = np.stack([_frames(content, segment, planes) for segment in segments], axis=-1)
     with making.refused():
         headers, frames = sources(series, planes, frames)
@@ -128,15 +130,9 @@ def check_grid(content: Content, series: DicomSeries) -> None:
             raise ExportError(_ELSEWHERE)
 
 
-def planes_of(content: Content) -> list[int]:
+def planes_of(maps: Iterable[Array]) -> list[int]:
     """Slices with something on them; the first where there is nothing at all."""
-    if content.probability is not None:
-        maps = [_steps(values) > 0 for values in content.probability.values]
-    else:
-        maps = [one.label_map > 0 for one in content.hypotheses]
-    marked = np.zeros((*content.space, 1)[2], np.bool_)
-    for one in maps:
-        marked |= as_volume(one).any(axis=0).any(axis=0)
+    marked = np.any([as_volume(one).any(axis=0).any(axis=0) for one in maps], axis=0)
     return np.flatnonzero(marked).tolist() or [0]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -50,13 +50,13 @@ class Wanted:
     accession: str = field(default="", repr=False)
     study: str = ""
 
-    @classmethod
-    def typed(cls, *said: str) -> Wanted:
-        """Attributes in their order, as somebody has typed them; ArchiveError for no day or UID."""
-        found = cls(*(one.strip() for one in said))
-        days = {"since": checked_day(found.since), "until": checked_day(found.until)}
-        study = checked_uid(found.study) if found.study else ""
-        return replace(found, **days, modality=found.modality.upper(), study=study)
+    def checked(self) -> Wanted:
+        """Of what somebody has typed what is meant; ArchiveError for a day or UID that is none."""
+        meant = {name: said.strip() for name, said in vars(self).items()}
+        meant |= {name: checked_day(meant[name]) for name in ("since", "until")}
+        if meant["study"]:
+            checked_uid(meant["study"])
+        return Wanted(**meant | {"modality": meant["modality"].upper()})
 
     def filters(self) -> dict[str, str]:
         """As QIDO has it."""
