@@ -6,23 +6,17 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
+from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import ExportError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.channels import chosen, read_channels
-from napari_ssn.io.content import Content, Loaded
+from napari_ssn.io.content import Content, Loaded, Model
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import check_targets, write_files
 from napari_ssn.io.formats import DICOM_SUFFIX, about, check_replaceable, encode, reader_for
 from napari_ssn.io.sidecar import described, write_content
-
-if TYPE_CHECKING:
-    from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
-    from napari_ssn.documents.sidecar import Provenance
-    from napari_ssn.geometry.volume import Volume
-    from napari_ssn.io.content import Loaded, Model
-    from napari_ssn.io.dicom.series import DicomSeries
 
 __all__ = ["read", "write"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.asking import Ask, Several
 from napari_ssn.io.napari_hooks import (
+    LayerData,
     image_layer,
     is_label_map,
     place,
@@ -20,9 +20,6 @@ from napari_ssn.io.napari_hooks import (
 )
 from napari_ssn.io.omezarr import list_levels, read_frames
 from napari_ssn.io.opened import Opened, label_maps, layers_of
-
-if TYPE_CHECKING:
-    from napari_ssn.io.napari_hooks import LayerData
 
 # A plane that changes with time is a layer for each point in time, and more of them help nobody.
 _MOST_LAYERS = 16

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_ssn.io.asking import Ask
 from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.formats import dicom_home
-from napari_ssn.io.napari_hooks import get_reader
+from napari_ssn.io.napari_hooks import LayerData, get_reader
 from napari_ssn.io.omezarr_head import is_zarr
 from napari_ssn.io.steps import Step, unseen
-
-if TYPE_CHECKING:
-    from napari_ssn.io.napari_hooks import LayerData
 
 
 def layers_at(

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ssn.errors import ArchiveError, SSNError
-from napari_ssn.geometry.display import RESULT_KEY
+from napari_ssn.geometry.arrays import Pixels
+from napari_ssn.geometry.display import RESULT_KEY, Display
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.asking import Ask, Several
 from napari_ssn.io.dicom import web
 from napari_ssn.io.dicom.captured import read_page
@@ -31,20 +33,15 @@ from napari_ssn.io.dicom.read import (
 from napari_ssn.io.dicom.reported import segmentations_of, uid_of
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
-from napari_ssn.io.napari_hooks import image_layer, place
-from napari_ssn.io.opened import layers_of
+from napari_ssn.io.napari_hooks import LayerData, image_layer, place
+from napari_ssn.io.opened import Opened, layers_of
 from napari_ssn.io.results import own_dicom
 from napari_ssn.io.steps import Step, unseen
 
 _PAGE, _PAGE_MM = "Report (a picture, research use only)", 210.0
 
 if TYPE_CHECKING:
-    from napari_ssn.geometry.arrays import Pixels
-    from napari_ssn.geometry.display import Display
-    from napari_ssn.geometry.volume import Volume
     from napari_ssn.io.dicom.web.connection import Connection
-    from napari_ssn.io.napari_hooks import LayerData
-    from napari_ssn.io.opened import Opened
 
 
 def layers_of_files(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from pydicom import Dataset
 from pydicom.tag import Tag
 
 from napari_ssn.errors import ImageError
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
-
     from napari_ssn.io.dicom.planes import Plane
 
 #: Of an image, in the order of `KEYWORDS`.

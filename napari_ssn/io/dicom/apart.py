@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from pydicom import Dataset, dcmread, dcmwrite
@@ -25,9 +25,6 @@ from pydicom.pixels import pixel_array
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.arrays import Array
 from napari_ssn.io.dicom.damage import reading
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 #: What pixels mean; all else of a header stays here.
 MEANING = (

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from pydicom import Dataset
 
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.affine import LPS
 from napari_ssn.geometry.arrays import Array, Mask
 from napari_ssn.geometry.display import Display
+from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.header import STRUCTURE_SET, instance
@@ -22,11 +23,6 @@ from napari_ssn.io.dicom.segments import packed
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.opened import Opened
 from napari_ssn.io.source import check_memory
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-    from napari_ssn.geometry.volume import Volume
 
 _DAMAGED = "The DICOM structure set is damaged or cut off: copy or export it again."
 _ALONE = (

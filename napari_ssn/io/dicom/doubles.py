@@ -9,17 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 
 from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.header import DAMAGED, Instance
 from napari_ssn.io.dicom.pixels import complete, stored_pixels
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 # Elements that say what compressed pixels mean.
 _MEANING = ("BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue")

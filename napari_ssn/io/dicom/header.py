@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.filereader import read_partial
 
@@ -19,9 +20,6 @@ from napari_ssn.io.dicom.members import Member
 from napari_ssn.io.dicom.modalities import shown_modality
 from napari_ssn.io.dicom.planes import Plane
 from napari_ssn.io.dicom.series import MANUFACTURER
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 # Headers of one slice are shorter; those of many frames are not, and then more is read.
 _HEADS = (1 << 16, 1 << 22)

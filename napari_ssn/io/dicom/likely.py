@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from highdicom import Image
+from pydicom import Dataset
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.affine import LPS
@@ -19,9 +19,6 @@ from napari_ssn.io.dicom.modalities import shown_text
 from napari_ssn.io.dicom.pixels import check_decodable, complete
 from napari_ssn.io.opened import Opened
 from napari_ssn.io.source import check_memory
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _DAMAGED = "The DICOM parametric map is damaged or cut off: copy or export it again."
 _NO_GRID = (

@@ -7,21 +7,19 @@ out, and what voxels mean is never guessed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.geometry.arrays import Floats
 from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.lattice import places_of
 from napari_ssn.io.dicom.modalities import shown_text
 from napari_ssn.io.dicom.pixels import check_decodable, complete
 from napari_ssn.io.dicom.planes import check_frames
-
-if TYPE_CHECKING:
-    from napari_ssn.geometry.arrays import Floats
 
 # What a segment is, that says it is none: DICOM's code for the background.
 _BACKGROUND = "125040"

@@ -10,15 +10,13 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+
+from pydicom import Dataset
 
 from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.declared import declared_of
 from napari_ssn.io.dicom.header import DAMAGED
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 # Parts of the body, directions, phases, reconstructions and sequences, in English and in what
 # scanners write by themselves; each as it is shown.

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
+from pydicom import Dataset
 from scipy import ndimage
 from skimage.measure import find_contours
 
 from napari_ssn.errors import GeometryError
 from napari_ssn.geometry.arrays import Array, Floats, Mask
 from napari_ssn.io.content import box_of
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 # Through corners too there is a way out of a hole, as there is none inside a mask.
 _CORNERS = np.ones((3, 3), np.bool_)

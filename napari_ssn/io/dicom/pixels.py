@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import (
@@ -19,9 +20,6 @@ from napari_ssn.errors import ImageError
 from napari_ssn.geometry.arrays import Array, Mask
 from napari_ssn.io.dicom.apart import apart
 from napari_ssn.io.dicom.damage import reading
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _CUT_OFF = "A slice is cut off: it holds fewer pixels than it says; copy or export it again."
 # The library that decodes in a process of its own.

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from pydicom import Dataset
 
 from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom.traits import Traits, Value, at_time, frame_traits, traits_of
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 Numbers = tuple[float, ...]
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from pydicom import Dataset
 
 from napari_ssn.errors import ImageError
 from napari_ssn.geometry.arrays import Singles
@@ -26,9 +27,6 @@ from napari_ssn.io.dicom.pixels import Stored, stored_pixels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.source import check_memory
 from napari_ssn.io.steps import Step, unseen
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 # Elements that hold pixels, or where in them a frame begins.
 _PIXELS = ("PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+
+from pydicom import Dataset
 
 from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.header import instance
 from napari_ssn.io.dicom.members import received
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _DAMAGED = "The DICOM structured report is damaged or cut off: fetch it again."
 # Segmentation storage, and that of label maps.

@@ -6,9 +6,10 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from pydicom import Dataset
 
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.arrays import Array, Floats, Labels
@@ -22,9 +23,6 @@ from napari_ssn.io.dicom.mending import is_background, label_of, segmentation
 from napari_ssn.io.dicom.pixels import undecodable
 from napari_ssn.io.opened import Opened, named_after
 from napari_ssn.io.source import check_memory
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _MISSING = (
     "DICOM segmentations are opened with a library that is not installed: "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydicom.datadict import keyword_for_tag
@@ -15,12 +15,8 @@ from pydicom.valuerep import format_number_as_ds
 from napari_ssn.geometry.arrays import Array, Floats
 from napari_ssn.io.dicom.apart import MEANING
 from napari_ssn.io.dicom.planes import PLACES, planes
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.dicom.whose import WHOSE, check_complete, complete
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-    from napari_ssn.io.dicom.series import DicomSeries
 
 # How far off an even grid rounded positions may be, mm and as a share of the distance of slices;
 # less than the last is no difference.

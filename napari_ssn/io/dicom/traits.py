@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
+from pydicom import Dataset
 
 #: Value of a trait; None where an image does not say it.
 Value = str | float | tuple[Any, ...] | None

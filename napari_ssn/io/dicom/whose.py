@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from pydicom import Dataset
 from pydicom.multival import MultiValue
 
 from napari_ssn.errors import ExportError
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 #: What names or describes the patient and the study, of type 2: a file must have it, with the value
 #: that its source has.
