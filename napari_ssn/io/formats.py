@@ -37,7 +37,7 @@ NIFTI_SUFFIXES = (".nii.gz", ".nii")
 NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
 #: Ends of the names of what goes to an archive beside a segmentation.
 REPORT_SUFFIX, STRUCTURES_SUFFIX, PARAMETRIC_SUFFIX = ".sr.dcm", ".rtstruct.dcm", ".pm.dcm"
-_LABELLED_SUFFIX, CAPTURED_SUFFIX = ".labelmap.dcm", ".sc.dcm"
+LABELLED_SUFFIX, CAPTURED_SUFFIX = ".labelmap.dcm", ".sc.dcm"
 _PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 _READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
@@ -114,7 +114,7 @@ FORMATS = (
     _dicom("structured", REPORT_SUFFIX, beside=DICOM_SUFFIX),
     _dicom("structures", STRUCTURES_SUFFIX),
     _dicom("parametric", PARAMETRIC_SUFFIX),
-    _dicom("labelled", _LABELLED_SUFFIX, caution="few viewers read this kind yet"),
+    _dicom("segmentation", LABELLED_SUFFIX, caution="few viewers read this kind yet"),
     _dicom("segmentation", DICOM_SUFFIX),
 )
 #: Images that are read, by what a person calls them.

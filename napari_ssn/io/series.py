@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_ssn.errors import ArchiveError, SSNError
+from napari_ssn.errors import ArchiveError, ImageError, SSNError
 from napari_ssn.geometry.arrays import Pixels
 from napari_ssn.geometry.display import RESULT_KEY, Display
+from napari_ssn.geometry.intensity import ct_window, some_values
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.asking import Ask, Several
 from napari_ssn.io.dicom import web
 from napari_ssn.io.dicom.captured import read_page
 from napari_ssn.io.dicom.contoured import read_structures, series_of
+from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.header import PARAMETRIC_MAP, STRUCTURE_SET, instance
 from napari_ssn.io.dicom.likely import read_map
-from napari_ssn.io.dicom.look import layer_options
 from napari_ssn.io.dicom.members import member, received
 from napari_ssn.io.dicom.naming import series_name
 from napari_ssn.io.dicom.offered import SeriesInfo, doubts, several
@@ -101,7 +103,36 @@ def layers_of_series(found: Sequence[tuple[SeriesInfo, Volume]]) -> Iterator[Lay
         title = " · ".join(one for one in (known, info.part) if one)
         name = title if len(read) == 1 else f"{title} · series {info.number}"
         visible = volume is read[-1][1]
-        yield image_layer(volume, name=name, visible=visible, **layer_options(volume))
+        yield image_layer(volume, name=name, visible=visible, **_look(volume))
+
+
+def _look(volume: Volume) -> dict[str, Any]:
+    """Contrast and colour map of the layer of a volume from DICOM.
+
+    A CT opens at the window of what it shows, whatever window was looked at last at the
+    scanner; anything else at the window that its middle slice names. MONOCHROME1 is shown
+    inverted, as it asks for; its values stay.
+    """
+    series = volume.source
+    assert isinstance(series, DicomSeries)
+    header = series.headers[len(series.headers) // 2]
+    options: dict[str, Any] = {}
+    # What a header says of the look is no reason to refuse an image.
+    with suppress(ImageError), reading("No window."):
+        if header.get("PhotometricInterpretation") == "MONOCHROME1":
+            options["colormap"] = "gray_r"
+        if header.get("Modality") == "CT":
+            options["contrast_limits"] = list(ct_window(some_values(volume.data[0], 2)).limits)
+        else:
+            centre, width = (_first(header[f"Window{what}"].value) for what in ("Center", "Width"))
+            if width > 0:
+                options["contrast_limits"] = [centre - width / 2, centre + width / 2]
+    return options
+
+
+def _first(value: Any) -> float:
+    """First of the windows that a header names, the one it prefers."""
+    return float(value if isinstance(value, str | float | int) else value[0])
 
 
 def layers_of_overlays(

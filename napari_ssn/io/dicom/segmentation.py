@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from highdicom import AlgorithmIdentificationSequence
+from highdicom.color import CIELabColor
+from highdicom.seg import Segmentation, SegmentDescription
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import ExplicitVRLittleEndian
 
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import ExportError
@@ -23,10 +29,9 @@ from napari_ssn.io.dicom.segments import Said, said
 from napari_ssn.io.dicom.segments import label_maps as label_maps
 from napari_ssn.io.dicom.series import DicomSeries, short
 from napari_ssn.io.dicom.source import even, places, refer, sources
+from napari_ssn.io.formats import LABELLED_SUFFIX
 
-_MISSING = (
-    'DICOM is written with libraries that are not installed: pip install "napari-ssn[dicom]".'
-)
+_ONE = "A DICOM label map holds one hypothesis, and no probabilities: write the file as .dcm."
 _ELSEWHERE = (
     "The result does not lie on the grid of this DICOM series: name the series that it was made of."
 )
@@ -56,13 +61,8 @@ def make_segmentation(content: Content, series: DicomSeries, label_map: bool = F
         label_map: whether the one hypothesis is written as LABELMAP.
 
     Raises:
-        ExportError: the extra is not installed, the grids differ, or headers lack too much.
+        ExportError: the grids differ, or headers lack too much.
     """
-    try:
-        import highdicom
-        from pydicom.uid import ExplicitVRLittleEndian
-    except ImportError:
-        raise ExportError(_MISSING) from None
     segments = list(content.segments())
     check_grid(content, series)
     likely = content.probability
@@ -78,7 +78,7 @@ def make_segmentation(content: Content, series: DicomSeries, label_map: bool = F
         frames = np.stack([_frames(content, segment, planes) for segment in segments], axis=-1)
     with making.refused():
         headers, frames = sources(series, planes, frames)
-        made = highdicom.seg.Segmentation(
+        made = Segmentation(
             source_images=headers,
             pixel_array=frames,
             segmentation_type=kind,
@@ -154,12 +154,6 @@ def _steps(values: Singles) -> Singles:
 
 def _descriptions(content: Content, segments: list[Segment]) -> Iterator[Any]:
     """What each segment is, and what made it."""
-    from highdicom import AlgorithmIdentificationSequence
-    from highdicom.color import CIELabColor
-    from highdicom.seg import SegmentDescription
-    from pydicom.dataset import Dataset
-    from pydicom.sr.codedict import codes
-
     model = content.model
     weights = {"weights_sha256": model.weights_sha256} if model.weights_sha256 else None
     algorithm = AlgorithmIdentificationSequence(
@@ -197,8 +191,15 @@ def _descriptions(content: Content, segments: list[Segment]) -> Iterator[Any]:
 
 
 def encode(content: Content, path: Path, series: DicomSeries) -> bytes:
-    """Content of a DICOM segmentation, see `make_segmentation`."""
-    made = make_segmentation(content, series)
+    """Content of a DICOM segmentation, see `make_segmentation`, or by its name of a label map.
+
+    That is of the newer kind LABELMAP, one number a voxel, which few viewers read yet: ExportError
+    for more than one hypothesis.
+    """
+    label_map = path.name.lower().endswith(LABELLED_SUFFIX)
+    if label_map and len(content.hypotheses) != 1:
+        raise ExportError(_ONE)
+    made = make_segmentation(content, series, label_map)
     with making.refused():
         return making.written(made.segmentation, series)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from highdicom.color import CIELabColor
+from highdicom.seg import Segmentation
 from pydicom import Dataset
 
 from napari_ssn.errors import GeometryError, ImageError
@@ -24,10 +26,6 @@ from napari_ssn.io.dicom.pixels import undecodable
 from napari_ssn.io.opened import Opened, named_after
 from napari_ssn.io.source import check_memory
 
-_MISSING = (
-    "DICOM segmentations are opened with a library that is not installed: "
-    'pip install "napari-ssn[dicom]".'
-)
 _DAMAGED = "The DICOM segmentation is damaged or cut off: copy or export it again."
 _NO_GRID = (
     "The frames of the DICOM segmentation do not lie on one regular grid of the patient: "
@@ -54,10 +52,6 @@ class _Segments:
 
         Slices run as `read_dicom` has them: right-handed with columns and rows.
         """
-        try:
-            from highdicom.seg import Segmentation
-        except ImportError:
-            raise ImageError(_MISSING) from None
         mended, about = segmentation(whole, _DAMAGED)
         with reading(_DAMAGED):
             seg = Segmentation.from_dataset(mended, copy=False)
@@ -278,8 +272,6 @@ def _overlap(mask: Array, label_map: Labels) -> bool:
 
 def _colour(about: Dataset) -> str:
     """``#rrggbb`` of the recommended colour; empty where there is none."""
-    from highdicom.color import CIELabColor
-
     values = about.get("RecommendedDisplayCIELabValue")
     if values is None:
         return ""
