@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from napari_ssn.errors import ImageError
 from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.io.content import Content
-from napari_ssn.io.dicom.segments import Said, whose
 from napari_ssn.io.dicom.series import DicomSeries, short
 from napari_ssn.io.formats import (
     DICOM_SUFFIX,
@@ -34,6 +34,9 @@ from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import segments as nrrd_segments
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.text import verdicts
+
+if TYPE_CHECKING:
+    from napari_ssn.io.dicom.segments import Said
 
 
 def beside_of(sidecar: Path) -> Path | None:
@@ -132,7 +135,7 @@ def _misreferred(
 
 def _of_another(says: Said, source: DicomSeries) -> str | None:
     """That a DICOM file is of another patient or other slices than an image; None if it is not."""
-    whom = zip(says.patient, whose(source.headers[0], says.named), strict=True)
+    whom = zip(says.patient, source.whose(says.named), strict=True)
     if any(stated not in (None, true) for stated, true in whom):
         return verdicts.OTHER_PATIENT
     if says.series != {source.series_uid} or not says.instances <= {*source.slice_uids}:

@@ -19,7 +19,6 @@ from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import DataError, GeometryError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.channels import is_numbered
-from napari_ssn.io.dicom.read import list_series
 from napari_ssn.io.files import check_not_source, check_targets, make_folder
 from napari_ssn.io.formats import dicom_home, is_dicom, is_nifti, stem
 from napari_ssn.io.hashes import image_hash, label_map_hash
@@ -181,8 +180,7 @@ def _level_of(path: Path, record: Provenance, number: int | None) -> tuple[Volum
 
 def _numbers_of(path: Path, run: Run) -> list[int]:
     """Numbers of the images that a sidecar may belong to; none where there is but one anyway."""
-    dicom_home()  # says so if the libraries are missing
-    infos = list_series(path)
+    infos = dicom_home().list_series(path)
     if len(infos) == 1:
         return []
     wanted, key = run.dicom, run.image_sha256

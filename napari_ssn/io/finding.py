@@ -11,7 +11,6 @@ from napari_ssn.documents.regular import visible
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import NEVER, Cancel, SSNError
 from napari_ssn.io.api import read
-from napari_ssn.io.dicom.read import list_series
 from napari_ssn.io.formats import (
     dicom_home,
     frame_of,
@@ -74,8 +73,8 @@ def _holds_series(folder: Path, run: Run) -> bool:
     try:
         if not is_dicom(folder):
             return False
-        dicom_home()  # without the libraries nobody can tell
-        infos, stated = list_series(folder), run.dicom
+        # Without the libraries nobody can tell.
+        infos, stated = dicom_home().list_series(folder), run.dicom
         return stated is not None and any(
             stated.is_series(info.uid, run.image_sha256) for info in infos
         )

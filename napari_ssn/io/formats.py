@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io.dicom.members import may_be_dicom
+from napari_ssn.io.dicom.members import LABELLED_SUFFIX, may_be_dicom
 from napari_ssn.io.omezarr_head import is_zarr
 from napari_ssn.io.stored import Stored
 
@@ -37,7 +37,7 @@ NIFTI_SUFFIXES = (".nii.gz", ".nii")
 NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
 #: Ends of the names of what goes to an archive beside a segmentation.
 REPORT_SUFFIX, STRUCTURES_SUFFIX, PARAMETRIC_SUFFIX = ".sr.dcm", ".rtstruct.dcm", ".pm.dcm"
-LABELLED_SUFFIX, CAPTURED_SUFFIX = ".labelmap.dcm", ".sc.dcm"
+CAPTURED_SUFFIX = ".sc.dcm"
 _PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 _READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")

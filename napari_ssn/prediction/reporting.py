@@ -7,7 +7,6 @@ import numpy as np
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.geometry.arrays import Labels
 from napari_ssn.geometry.declared import MODALITIES
-from napari_ssn.io.dicom.naming import series_words
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.hashes import label_map_hash
 from napari_ssn.prediction.cards import draw
@@ -125,7 +124,7 @@ def _outlined(prediction: Prediction, label_map: Labels) -> list[tuple[str, str]
     source, told = prediction.source, list[tuple[str, str]]()
     if source.declared.modality in MODALITIES:
         told.append(("Modality", MODALITIES[source.declared.modality]))
-    if isinstance(source.series, DicomSeries) and (words := series_words(source.series.headers[0])):
+    if isinstance(source.series, DicomSeries) and (words := source.series.words):
         told.append(("Series", words))
     if not _deep(source.space) or not label_map.any():
         return told

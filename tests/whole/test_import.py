@@ -69,3 +69,18 @@ def test_what_napari_calls_in_the_window_waits_for_nothing_heavy() -> None:
         "print(json.dumps([name for name in ('torch', 'monai') if name in sys.modules]))"
     )
     assert json.loads(run_alone(code)) == []
+
+
+def test_whoever_has_no_libraries_of_dicom_does_all_else() -> None:
+    """They are an extra: without them only what reads and writes DICOM cannot be imported."""
+    code = (
+        "import sys; from importlib import import_module; from pathlib import Path\n"
+        "for name in ('pydicom', 'highdicom', 'dicomweb_client'): sys.modules[name] = None\n"
+        "import napari_ssn; home = Path(napari_ssn.__file__).parent\n"
+        "for room in ('cli', 'cohort', 'prediction', 'session'):\n"
+        "    for path in sorted((home / room).rglob('*.py')):\n"
+        "        place = path.relative_to(home.parent).with_suffix('').parts\n"
+        "        import_module('.'.join(place))\n"
+        "print('sound')"
+    )
+    assert run_alone(code).strip() == "sound"

@@ -81,6 +81,16 @@ class DicomSeries:
         found: Acquired = _later("acquired").acquired_of(self.headers[0])
         return found
 
+    @property
+    def words(self) -> str:
+        """What may be said of it to tell it from others, see `naming.series_words`."""
+        return str(_later("naming").series_words(self.headers[0]))
+
+    def whose(self, named: bool) -> list[str]:
+        """Of whom and where it is, see `segments.whose`."""
+        found: list[str] = _later("segments").whose(self.headers[0], named)
+        return found
+
     def __repr__(self) -> str:
         # No header is printed by accident: they name the patient.
         return f"DicomSeries({len(self.frames or self.headers)} slices)"
