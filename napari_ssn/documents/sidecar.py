@@ -137,15 +137,9 @@ class Provenance(Exact):
         """What it says of each hypothesis of its file, as if that were alone."""
         if self.hypotheses is None:
             return [self]
+        own, alone = ("choice", "volumes", "label_map_sha256"), {"hypotheses": None}
         return [
-            self.model_copy(
-                update={
-                    "choice": one.choice,
-                    "volumes": one.volumes,
-                    "label_map_sha256": one.label_map_sha256,
-                    "hypotheses": None,
-                }
-            )
+            self.model_copy(update=alone | {name: getattr(one, name) for name in own})
             for one in self.hypotheses
         ]
 

@@ -245,9 +245,7 @@ class Study(Exact):
     @property
     def pieces(self) -> list[Piece]:
         """All that it refers to, each once."""
-        every = [image.pixels for image in self.images if image.pixels is not None]
-        every += [piece for result in self.results for piece in result.pieces]
-        return list({piece.sha256: piece for piece in every}.values())
+        return list({piece.sha256: piece for piece, _ in self._bounds()}.values())
 
     def to_json(self) -> str:
         """Text of the document; numbers are written so that reading gives the same bits."""

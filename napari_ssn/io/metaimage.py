@@ -131,8 +131,7 @@ def _check(fields: dict[str, str], path: Path) -> tuple[int, ...]:
         ) from None
     if len(sizes) not in (2, 3, 4) or str(len(sizes)) != fields.get("ndims"):
         raise GeometryError(f"The image has {len(sizes)} axes; two or three can be segmented.")
-    if min(sizes) < 1:
-        raise ImageError("The image holds no voxels.")
+    source.check_sizes(sizes)
     if fields.get("elementnumberofchannels", "1") != "1":
         raise GeometryError("The file holds several values per voxel; images of one are read.")
     kind = fields.get("elementtype", "").removeprefix("MET_")

@@ -37,24 +37,17 @@ def read_stored(path: Path) -> Stored:
         if int(header["version"]) != _VERSION:
             raise ImageError(_NO_MGH)
         sizes = [int(size) for size in header["dims"]]
-        if min(sizes) < 0:
-            raise ImageError("The file is damaged: a size in its header is negative.")
-        if 0 in sizes:
-            raise ImageError("The image holds no voxels.")
+        source.check_sizes(sizes)
         try:
             kind = header.get_data_dtype()
         except (HeaderDataError, KeyError):
             raise ImageError(
                 "The image holds no plain numbers: convert it to grey values first."
             ) from None
-        count = math.prod(sizes)
-        needed, size = count * kind.itemsize, source.size_of(stream)
-        ratio = source.GZIP_RATIO if source.is_packed(stream) else 1
-        source.check_fits(_START + needed, size, 4 * count, ratio)
         # How the image was made is told behind the voxels, at any length.
-        tail = max(size, 1 << 20)
-        values = source.take(lambda: source.unpacked_if(stream), _START, needed, tail, size)
-    data = np.moveaxis(values.view(kind).reshape(sizes, order="F"), -1, 0)
+        tail = max(source.size_of(stream), 1 << 20)
+        values = source.numbers(stream, _START, kind, math.prod(sizes), tail)
+    data = np.moveaxis(values.reshape(sizes, order="F"), -1, 0)
     # nibabel sets the flag where it fills in a position.
     oriented = raw[_FLAG : _FLAG + 2] != bytes(2)
     affine = np.array(header.get_affine(), dtype=np.float64)

@@ -101,16 +101,9 @@ def _numbers(
     check(header)
     header.scaling()
     place_of(header, _space(header.shape, 0 if len(header.shape) > 3 else None))
-    size, count = source.size_of(stream), math.prod(header.shape)
-    # Told by the content, as compressed files are often renamed and others renamed .gz.
-    ratio = source.GZIP_RATIO if source.is_packed(stream) else 1
-    source.check_fits(header.start + header.needed, size, 4 * count, ratio)
     # A file may be padded, but not by a slice: then one of its sizes is wrong.
     padding = max(header.needed // max(header.shape) - 1, 0)
-    raw = source.take(
-        lambda: source.unpacked_if(stream), header.start, header.needed, padding, size
-    )
-    return raw.view(header.kind)
+    return source.numbers(stream, header.start, header.kind, math.prod(header.shape), padding)
 
 
 def _pair(path: Path) -> tuple[Path, Path]:

@@ -16,6 +16,7 @@ from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.arrays import Floats
 from napari_ssn.geometry.transforms import corners_apart_mm
 from napari_ssn.geometry.volume import Extent
+from napari_ssn.io.source import check_sizes
 from napari_ssn.io.stored import Place
 
 NO_NIFTI = "The file is damaged or no NIfTI file: export it again or choose another."
@@ -136,10 +137,7 @@ def _checked(fields: Any, single: bool) -> Header:
     if not 1 <= axes <= 7:
         raise GeometryError(f"The file says that its image has {axes} axes: it is damaged.")
     shape = tuple(int(size) for size in fields["dim"][1 : axes + 1])
-    if min(shape) < 0:
-        raise ImageError("The file is damaged: a size in its header is negative.")
-    if 0 in shape:
-        raise ImageError("The image holds no voxels.")
+    check_sizes(shape)
     if axes > 4 and set(shape[:4]) == {1} and int(fields["intent_code"]) in _CIFTI:
         raise ImageError(
             "The file is CIFTI: values at points of the brain's surface and of its nuclei, which "

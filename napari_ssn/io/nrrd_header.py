@@ -8,6 +8,7 @@ import nrrd
 import numpy as np
 
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.io.source import check_sizes
 
 _NO_NRRD = "The file is damaged or no NRRD file: export it again or choose another."
 # Longer ones hold no header.
@@ -113,7 +114,4 @@ def _check_sizes(header: dict[str, Any]) -> None:
     sizes = np.asarray(header["sizes"]).reshape(-1)
     if len(sizes) != header["dimension"] or not 2 <= len(sizes) <= _MOST_AXES:
         raise GeometryError(f"The image has {len(sizes)} axes; two or three can be segmented.")
-    if sizes.min() < 0:
-        raise ImageError("The file is damaged: a size in its header is negative.")
-    if sizes.min() == 0:
-        raise ImageError("The image holds no voxels.")
+    check_sizes(sizes.tolist())

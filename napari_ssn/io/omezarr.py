@@ -88,7 +88,6 @@ def list_levels(path: Path) -> tuple[LevelInfo, ...]:
     for number, level in enumerate(levels_of(path), start=1):
         try:
             array = _array(path, level)
-            problem = None
         except SSNError as error:
             out.append(LevelInfo(number, (), None, 1, 0, str(error)))
             continue
@@ -98,7 +97,7 @@ def list_levels(path: Path) -> tuple[LevelInfo, ...]:
             spacing = Affine(level.affine).spacing_mm(len(size))[::-1]
         count = math.prod(array.shape)
         frames = math.prod(array.shape[n] for n in level.over)
-        out.append(LevelInfo(number, size, spacing, frames, 4 * count, problem))
+        out.append(LevelInfo(number, size, spacing, frames, 4 * count))
     return tuple(out)
 
 
@@ -197,8 +196,7 @@ def _array(path: Path, level: Level) -> Any:
         shape, kind = tuple(array.shape), array.dtype
     if len(shape) != len(level.axes):
         raise ImageError("The OME-Zarr names other axes than its voxels have: export it again.")
-    if 0 in shape:
-        raise ImageError("The image holds no voxels.")
+    source.check_sizes(shape)
     if kind.kind not in "biuf":
         raise ImageError("The image holds no plain numbers: convert it to grey values first.")
     return array

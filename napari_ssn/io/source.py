@@ -6,18 +6,18 @@ import bz2
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import psutil
 
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import ImageError, SSNError
-from napari_ssn.geometry.arrays import Bytes
+from napari_ssn.geometry.arrays import Array, Bytes
 
 _GZIP = b"\x1f\x8b"
 # Bytes that are unpacked at once, and at first: who wants the header alone waits for no more.
@@ -184,6 +184,34 @@ def check_memory(size: int, what: str = "image", kind: type[SSNError] = ImageErr
             f"The {what} needs {size / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
             "close other programs or open it on a larger computer."
         )
+
+
+def check_sizes(sizes: Sequence[int]) -> None:
+    """ImageError if the sizes of an image's axes, as a header states them, are those of none."""
+    if min(sizes) < 0:
+        raise ImageError("The file is damaged: a size in its header is negative.")
+    if 0 in sizes:
+        raise ImageError("The image holds no voxels.")
+
+
+def numbers(stream: BinaryIO, start: int, kind: np.dtype[Any], count: int, most: int) -> Array:
+    """So many numbers behind a header, of a file that gzip may have packed.
+
+    Args:
+        stream: of the file.
+        start: bytes before them.
+        kind: of them.
+        count: how many they are.
+        most: bytes that may follow them, as padding.
+
+    Raises:
+        ImageError: see `check_fits` and `take`.
+    """
+    needed, size = count * kind.itemsize, size_of(stream)
+    # Told by the content, as compressed files are often renamed and others renamed .gz.
+    ratio = GZIP_RATIO if is_packed(stream) else 1
+    check_fits(start + needed, size, 4 * count, ratio)
+    return take(lambda: unpacked_if(stream), start, needed, most, size).view(kind)
 
 
 def take(

@@ -31,6 +31,7 @@ _PIECE = 1 << 20
 _WHOLE = 1 << 40
 _JSON = ("application/dicom+json", "application/json")
 _PARTS = "multipart/related"
+_IS_IT = "its address is that of DICOMweb, as in https://pacs.example.org/dicom-web"
 # Their words tell what is asked, which may name a patient.
 _LOGS = ("dicomweb_client", "requests", "retrying", "urllib3")
 
@@ -42,7 +43,7 @@ class AwayError(LineError):
         begun: whether something may have reached it.
     """
 
-    def __init__(self, words: str, begun: bool) -> None:
+    def __init__(self, words: str, begun: bool = False) -> None:
         super().__init__(words)
         self.begun = begun
 
@@ -63,6 +64,22 @@ class MissingError(ArchiveError):
 
 class FormError(ArchiveError):
     """An archive does not understand what it was asked, or not in that form."""
+
+
+# By the number of an answer.
+_REFUSALS: dict[int, tuple[type[ArchiveError], str]] = {
+    403: (LoginError, "{name} does not allow this to whoever asks: ask who runs it."),
+    407: (LoginError, "A proxy on the way to {name} asks for a login of its own."),
+    413: (ArchiveError, "{name} takes nothing as large as that."),
+    507: (ArchiveError, "{name} has no room left: tell who runs it."),
+    **dict.fromkeys(
+        (404, 410),
+        (MissingError, f"{{name}} has nothing there: look whether {_IS_IT}."),
+    ),
+    **dict.fromkeys(
+        (408, 429, 503, 504), (BusyError, "{name} is busy ({status}): try again later.")
+    ),
+}
 
 
 class _Token(AuthBase):
@@ -144,26 +161,13 @@ class Connection:
         name = self.server.name
         if status == 401:
             return LoginError(self._unknown())
-        if status == 403:
-            return LoginError(f"{name} does not allow this to whoever asks: ask who runs it.")
-        if status == 407:
-            return LoginError(f"A proxy on the way to {name} asks for a login of its own.")
-        if status in (404, 410):
-            return MissingError(
-                f"{name} has nothing there: look whether its address is that of DICOMweb, as in "
-                "https://pacs.example.org/dicom-web."
-            )
-        if status == 413:
-            return ArchiveError(f"{name} takes nothing as large as that.")
-        if status in (408, 429, 503, 504):
-            return BusyError(f"{name} is busy ({status}): try again later.")
-        if status == 507:
-            return ArchiveError(f"{name} has no room left: tell who runs it.")
+        if status in _REFUSALS:
+            kind, words = _REFUSALS[status]
+            return kind(words.format(name=name, status=status))
         if 300 <= status < 400:
             return AwayError(
                 f"{name} points to another address, a page for logging in as a rule: give the "
-                "address of DICOMweb itself.",
-                False,
+                "address of DICOMweb itself."
             )
         if status >= 500:
             return ArchiveError(f"{name} failed at this ({status}): tell who runs it.")
@@ -187,14 +191,13 @@ class Connection:
             if "CERTIFICATE_VERIFY_FAILED" not in str(error):
                 return AwayError(
                     f"What answers at the address of {name} does not speak https: look at the "
-                    "address and its port.",
-                    False,
+                    "address and its port."
                 )
-            return AwayError(unverified(name, str(error), "in the list of archives"), False)
+            return AwayError(unverified(name, str(error), "in the list of archives"))
         if isinstance(error, exceptions.ProxyError):
-            return AwayError(f"The proxy on the way to {name} does not answer.", False)
+            return AwayError(f"The proxy on the way to {name} does not answer.")
         if isinstance(error, exceptions.ConnectTimeout):
-            return AwayError(_away(name), False)
+            return AwayError(_away(name))
         late = error.args and isinstance(error.args[0], ReadTimeoutError)
         if late or isinstance(error, exceptions.ReadTimeout):
             return AwayError(
@@ -205,7 +208,7 @@ class Connection:
         if isinstance(error, exceptions.ConnectionError):
             # A line that was there and is no more says so; one that never was has another cause.
             aborted = "aborted" in str(error)
-            return self.broke_off() if aborted else AwayError(_away(name), False)
+            return self.broke_off() if aborted else AwayError(_away(name))
         if isinstance(error, exceptions.JSONDecodeError):
             return self.no_dicom()
         return ArchiveError(f"{name} cannot be asked ({type(error).__name__}).")
@@ -329,10 +332,7 @@ def _pieces(body: bytes, cancel: Cancel) -> Iterator[bytes]:
 
 
 def _no_dicom(name: str) -> ArchiveError:
-    return ArchiveError(
-        f"{name} answers with something that is no DICOM: look whether its address is that of "
-        "DICOMweb, as in https://pacs.example.org/dicom-web."
-    )
+    return ArchiveError(f"{name} answers with something that is no DICOM: look whether {_IS_IT}.")
 
 
 def _status(error: exceptions.HTTPError) -> int:
