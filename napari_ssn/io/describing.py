@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from napari_ssn.core.hypotheses import Hypothesis, ProbabilityMap
 from napari_ssn.documents.adjudicated import painted_on
-from napari_ssn.documents.chosen import Choice, Condition, Pointing, Spread
+from napari_ssn.documents.chosen import Choice
 from napari_ssn.documents.ran import ModelIdentity, Run, Software
 from napari_ssn.documents.sidecar import UNITS, Grid, LabelVolume, Member, Provenance
 from napari_ssn.geometry.arrays import Floats
@@ -149,25 +149,21 @@ def describe_probability(
     *,
     model: ModelIdentity,
     run: Run,
-    pointing: Pointing | None = None,
-    conditions: list[Condition] | None = None,
-    spread: Spread | None = None,
-    presence: float | None = None,
+    choice: Choice | None = None,
 ) -> Provenance:
-    """Provenance of a probability map, made now with this software; it has no volumes."""
+    """Provenance of a probability map, made now with this software; it has no volumes.
+
+    Args:
+        probability: the map.
+        model, run: where it comes from.
+        choice: what it was given; nothing if left out.
+    """
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         software=Software.here(),
         model=model,
         run=run,
-        choice=Choice(
-            kind="probability",
-            z=None,
-            pointing=pointing,
-            conditions=conditions,
-            spread=spread,
-            presence=presence,
-        ),
+        choice=choice or Choice(kind="probability", z=None),
         volumes={},
         grid=grid_of(probability.values.shape[1:], probability.affine),
         label_map_sha256=probability_hash(probability),

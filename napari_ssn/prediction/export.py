@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_ssn.core.hypotheses import ProbabilityMap
 from napari_ssn.core.summaries.lesions import Lesions
+from napari_ssn.documents.chosen import Choice as Told
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import NEVER, Cancel
 from napari_ssn.geometry.arrays import Ints
@@ -190,15 +191,16 @@ def likely_content(
 ) -> tuple[Content, Provenance]:
     """The probability map given the points of a choice, and what its sidecar says."""
     likely = _probability(prediction, choice, cancel)
-    about = describe_probability(
-        likely,
-        model=model_of(prediction),
-        run=run_of(prediction),
+    told = Told(
+        kind="probability",
+        z=None,
         pointing=pointing_of(prediction, choice),
         conditions=conditions_of(choice),
         spread=spread_of(prediction),
         presence=presence_of(prediction, choice),
     )
+    model, run = model_of(prediction), run_of(prediction)
+    about = describe_probability(likely, model=model, run=run, choice=told)
     return Content.of(likely, prediction.card, unlike=unlike), about
 
 

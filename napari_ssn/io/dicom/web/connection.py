@@ -11,7 +11,7 @@ from typing import Any
 import requests
 from dicomweb_client import DICOMwebClient
 from requests import exceptions
-from requests.auth import AuthBase, HTTPBasicAuth
+from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import ReadTimeoutError
 
 from napari_ssn.documents.servers import Server
@@ -80,17 +80,6 @@ _REFUSALS: dict[int, tuple[type[ArchiveError], str]] = {
         (408, 429, 503, 504), (BusyError, "{name} is busy ({status}): try again later.")
     ),
 }
-
-
-class _Token(AuthBase):
-    """Puts a token into a request. Of a session, where a .netrc would come before a header."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 class Connection:
@@ -234,7 +223,8 @@ class _Session(requests.Session):
             user, _, password = secret.partition(":")
             self.auth = HTTPBasicAuth(user, password)
         elif secret is not None:
-            self.auth = _Token(secret)
+            # A .netrc would come before a header.
+            self.auth = partial(_with_token, secret)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request where it belongs."""
@@ -305,6 +295,11 @@ class _Session(requests.Session):
                 raise exceptions.ChunkedEncodingError
 
         return pieces
+
+
+def _with_token(token: str, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
 
 
 def _unheard(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
