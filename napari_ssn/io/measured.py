@@ -108,7 +108,9 @@ def _of(
         size,
         label.unit,
         label.across if label.voxels else None,
-        None if sizes is None or voxel is None else _spread_of(sizes, voxel),
+        None
+        if sizes is None or voxel is None
+        else _spread(sizes.voxels, voxel, range_kind(sizes.readers)),
         presence,
         tuple(label.cut_off_by or ()),
         size * (label.apart_voxels or 0) / max(1, label.voxels),
@@ -117,12 +119,6 @@ def _of(
         if spans is None or spans.perpendicular_mm is None
         else (_spread(spans.longest_mm), _spread(spans.perpendicular_mm)),
     )
-
-
-def _spread_of(sizes: Sizes, voxel: float) -> Spread | None:
-    readers = sizes.readers
-    kind = range_kind(readers)
-    return _spread(sizes.voxels, voxel, kind)
 
 
 def _spread(

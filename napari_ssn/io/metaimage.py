@@ -79,13 +79,10 @@ def read_stored(path: Path) -> Stored:
         raise GeometryError("The fourth axis of the image leans into those of space.")
     affine = np.eye(4)
     affine[:axes, :axes], affine[:axes, 3] = steps[:axes, :axes], origin[:axes]
-    return _placed(fields, _in_frames(values), LPS @ affine + 0.0)
-
-
-def _in_frames(values: Array) -> Array:
-    """Voxels of ITK, whose last axis is the fastest, as (frames, *S)."""
+    # ITK's last axis is the fastest.
     frames = values if values.ndim == 4 else values[None]
-    return frames.transpose(0, *range(frames.ndim - 1, 0, -1))
+    frames = frames.transpose(0, *range(frames.ndim - 1, 0, -1))
+    return _placed(fields, frames, LPS @ affine + 0.0)
 
 
 def _placed(fields: dict[str, str], values: Array, affine: Floats) -> Stored:

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -199,14 +198,12 @@ def _pieces(
     if encoding not in readers:
         raise ImageError(f"Voxels written as {encoding[:12]!r} are not read: use raw or gzip.")
     read, most = readers[encoding]
-    return partial(_from, stream, start, read), most
 
+    def pieces() -> Iterator[bytes]:
+        stream.seek(start)
+        return read(stream)
 
-def _from(
-    stream: BinaryIO, start: int, read: Callable[[BinaryIO], Iterator[bytes]]
-) -> Iterator[bytes]:
-    stream.seek(start)
-    return read(stream)
+    return pieces, most
 
 
 def _from_text(stream: BinaryIO, kind: np.dtype[Any], count: int) -> Array:

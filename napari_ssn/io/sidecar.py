@@ -58,7 +58,7 @@ def write_content(
         ExportError: as `write_files` and `encode`, and if a JSON file of another program lies
             where the sidecar goes, whatever ``overwrite`` says.
     """
-    if _hashes(provenance) != _hashes_of(content):
+    if [one.label_map_sha256 for one in provenance.each()] != _hashes_of(content):
         raise ValueError("provenance: it belongs to another label map")
     for one in files_of(path):
         check_replaceable(one)
@@ -139,12 +139,6 @@ def described(provenance: Provenance) -> PlainModel | None:
     model = provenance.model
     labels = plain_labels(["background", *provenance.volumes])
     return PlainModel(model.name, model.version, model.weights_sha256, labels)
-
-
-def _hashes(provenance: Provenance) -> list[str]:
-    if provenance.hypotheses is None:
-        return [provenance.label_map_sha256]
-    return [member.label_map_sha256 for member in provenance.hypotheses]
 
 
 def _hashes_of(content: Content) -> list[str]:

@@ -56,7 +56,8 @@ def read_structures(whole: bytes, volumes: Sequence[Volume]) -> tuple[Display, l
         series = set(_series_in(file))
     if not volumes:
         raise ImageError(_ALONE)
-    image = next((one for one in volumes if _uid(one) in series), None)
+    sources = ((one, one.source) for one in volumes if isinstance(one.source, DicomSeries))
+    image = next((one for one, source in sources if source.series_uid in series), None)
     if image is None:
         return None
     check_memory(8 * math.prod(image.space))
@@ -76,11 +77,6 @@ def read_structures(whole: bytes, volumes: Sequence[Volume]) -> tuple[Display, l
     if not any(one.labels for one in parts):
         raise ImageError(_NOTHING)
     return Display.on(image.affine, space), parts
-
-
-def _uid(volume: Volume) -> str:
-    source = volume.source
-    return str(source.headers[0].SeriesInstanceUID) if isinstance(source, DicomSeries) else ""
 
 
 def series_of(whole: bytes) -> tuple[str, ...]:

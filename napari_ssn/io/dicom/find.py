@@ -308,13 +308,13 @@ def _modality(instances: Sequence[Instance]) -> str:
     return Counter(one.modality for one in instances).most_common(1)[0][0]
 
 
-def _what(one: Instance) -> str:
-    return "parametric map" if one.kind == PARAMETRIC_MAP else one.modality
-
-
 def _no_images(found: Sequence[Instance]) -> str:
     """Why there is nothing to open: ``… there are only 2 SR and 1 SEG.``."""
-    others = Counter(_what(one) for one in found if not one.is_index)
+    others = Counter(
+        "parametric map" if one.kind == PARAMETRIC_MAP else one.modality
+        for one in found
+        if not one.is_index
+    )
     if not found:
         return "No DICOM file is in it: choose the folder, the zip or a file of a series."
     if not others:

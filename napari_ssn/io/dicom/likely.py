@@ -66,7 +66,9 @@ def read_map(whole: bytes, frames: Collection[str] = ()) -> tuple[Display, list[
     values = [np.zeros(grid.space, np.float32) for _ in kinds]
     with reading(_DAMAGED):
         for k, (at, name, plane) in enumerate(zip(index, names, _planes(file), strict=True)):
-            slope, intercept = _scale(file, k)
+            told = _mapping(file, k)
+            slope = np.float32(told.RealWorldValueSlope)
+            intercept = np.float32(told.RealWorldValueIntercept)
             if abs(at - round(at)) > _OFF:
                 raise GeometryError(_NO_GRID)
             values[kinds.index(name)][..., round(at)] = plane.T * slope + intercept
@@ -97,8 +99,3 @@ def _name(file: Dataset, k: int) -> str:
     mapping = _mapping(file, k)
     said = mapping.get("LUTExplanation") or mapping.get("LUTLabel")
     return shown_text(str(said or "")) or "probability"
-
-
-def _scale(file: Dataset, k: int) -> tuple[np.float32, np.float32]:
-    mapping = _mapping(file, k)
-    return np.float32(mapping.RealWorldValueSlope), np.float32(mapping.RealWorldValueIntercept)

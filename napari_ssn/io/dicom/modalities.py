@@ -20,7 +20,7 @@ def shown_modality(value: str) -> str:
     return value if value in _KNOWN else "DICOM"
 
 
-def shown_text(value: str, most: int = 64) -> str:
+def shown_text(value: str) -> str:
     """A text of a header as it may be shown: on one line, without control characters."""
     plain = "".join(one if one.isprintable() else " " for one in value)
-    return " ".join(plain.split())[:most]
+    return " ".join(plain.split())[:64]

@@ -146,7 +146,8 @@ def _by_rank(homes: list[Home]) -> list[Part] | None:
     numbered = [one.instance_number for one, _ in homes]
     for values, what in ((triggered, "phase"), (numbered, "repetition")):
         keys = [one for one in values if isinstance(one, int | float)]
-        if len(keys) < len(homes) or not _distinct_within(where, keys):
+        # Distinct at each place.
+        if len(keys) < len(homes) or len(set(zip(where, keys, strict=True))) < len(keys):
             continue
         ranked: list[list[tuple[float, Home]]] = [[] for _ in range(count)]
         for place in counts:
@@ -162,10 +163,6 @@ def _by_rank(homes: list[Home]) -> list[Part] | None:
                 for n, part in enumerate(found, start=1)
             ]
     return None
-
-
-def _distinct_within(where: Sequence[int], keys: Sequence[float]) -> bool:
-    return len(set(zip(where, keys, strict=True))) == len(keys)
 
 
 def _in_turn(

@@ -75,7 +75,8 @@ def read_dicom(path: Path, series: int | None = None) -> Volume:
         if series is None and len(found) > 1:
             raise several([_info(number, one) for number, one in enumerate(found, start=1)])
         if series is not None and not 1 <= series <= len(found):
-            raise ImageError(f"There is no series {series}: there {_are(len(found))}.")
+            are = "is 1 series" if len(found) == 1 else f"are {len(found)} series"
+            raise ImageError(f"There is no series {series}: there {are}.")
         return _read(found[0 if series is None else series - 1])
 
 
@@ -183,10 +184,6 @@ def _study_of(path: Path, below: bool = True, step: Step = unseen) -> Iterator[S
     # Once for all files: to silence them anew for each takes as long as reading its header.
     with silent(*READERS), members(path, below) as files:
         yield find_study(files, named, step)
-
-
-def _are(count: int) -> str:
-    return "is 1 series" if count == 1 else f"are {count} series"
 
 
 def _info(number: int, series: Series) -> SeriesInfo:

@@ -138,7 +138,8 @@ class Connection:
             try:
                 yield
             except exceptions.HTTPError as error:
-                raise self._refusal(_status(error)) from None
+                status = 0 if error.response is None else error.response.status_code
+                raise self._refusal(status) from None
             except exceptions.RequestException as error:
                 raise self._broken(error) from None
 
@@ -328,10 +329,6 @@ def _pieces(body: bytes, cancel: Cancel) -> Iterator[bytes]:
 
 def _no_dicom(name: str) -> ArchiveError:
     return ArchiveError(f"{name} answers with something that is no DICOM: look whether {_IS_IT}.")
-
-
-def _status(error: exceptions.HTTPError) -> int:
-    return 0 if error.response is None else error.response.status_code
 
 
 def _away(name: str) -> str:

@@ -149,11 +149,8 @@ def _parsed(connection: Connection) -> Iterator[None]:
     """ArchiveError for what goes wrong with the line, and with images that came over it."""
     try:
         # The line first: to what reads files, a lost one would be a file that is damaged.
-        with reading(_damaged(connection)), connection.told():
+        damaged = f"{connection.server.name} sent an image that is damaged: try again."
+        with reading(damaged), connection.told():
             yield
     except ImageError as error:
         raise ArchiveError(str(error)) from None
-
-
-def _damaged(connection: Connection) -> str:
-    return f"{connection.server.name} sent an image that is damaged: try again."

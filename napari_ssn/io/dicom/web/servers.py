@@ -33,10 +33,10 @@ def servers_file() -> Path:
     return Path(platformdirs.user_config_dir("napari-ssn", appauthor=False)) / "servers.json"
 
 
-def read_servers(path: Path | None = None) -> tuple[Server, ...]:
+def read_servers() -> tuple[Server, ...]:
     """Archives that a person has named; none where there is no list. DataError if it is damaged."""
     try:
-        text = read_text(path or servers_file())
+        text = read_text(servers_file())
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError):
@@ -44,9 +44,9 @@ def read_servers(path: Path | None = None) -> tuple[Server, ...]:
     return parsed(Servers, text, _WHAT, SERVERS_VERSION).servers
 
 
-def write_servers(servers: Sequence[Server], path: Path | None = None) -> None:
+def write_servers(servers: Sequence[Server]) -> None:
     """Keep a list of archives in the place of the one before; ExportError if it cannot be."""
-    target = path or servers_file()
+    target = servers_file()
     kept = [
         one.model_dump(exclude_defaults=True) for one in Servers(servers=tuple(servers)).servers
     ]
@@ -96,22 +96,22 @@ def check_certificates(path: Path) -> None:
         ) from None
 
 
-def add_server(server: Server, path: Path | None = None) -> None:
+def add_server(server: Server) -> None:
     """Keep an archive in the list, in the place of one of its name."""
-    others = [one for one in read_servers(path) if not _same(one.name, server.name)]
-    write_servers([*others, server], path)
+    others = [one for one in read_servers() if not _same(one.name, server.name)]
+    write_servers([*others, server])
 
 
-def remove_server(name: str, path: Path | None = None) -> None:
+def remove_server(name: str) -> None:
     """Take an archive out of the list; ArchiveError if there is none of that name."""
-    found = read_servers(path)
+    found = read_servers()
     left = [one for one in found if not _same(one.name, name)]
     if len(left) == len(found):
         raise ArchiveError(_unknown(name, found))
-    write_servers(left, path)
+    write_servers(left)
 
 
-def named(name: str | None, path: Path | None = None) -> Server:
+def named(name: str | None) -> Server:
     """An archive by its name in the list, or by an address; without a name the only one.
 
     Raises:
@@ -122,9 +122,10 @@ def named(name: str | None, path: Path | None = None) -> Server:
         problem = amiss(name)
         if problem is not None:
             raise ArchiveError(f"What was given as the archive {problem}.")
-        host = "".join(one if one.isalnum() or one in ".-" else "-" for one in _host(name))
+        there = urlsplit(name).hostname or ""
+        host = "".join(one if one.isalnum() or one in ".-" else "-" for one in there)
         return Server(name=host[:40], address=name)
-    found = read_servers(path)
+    found = read_servers()
     if name is None:
         if len(found) != 1:
             raise ArchiveError(_which(found))
@@ -169,10 +170,6 @@ def secret_of(server: Server) -> str | None:
 
 def _same(one: str, other: str) -> bool:
     return one.casefold() == other.casefold()
-
-
-def _host(address: str) -> str:
-    return urlsplit(address).hostname or ""
 
 
 def _unknown(name: str, found: Sequence[Server]) -> str:

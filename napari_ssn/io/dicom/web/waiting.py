@@ -26,7 +26,6 @@ class UnderWayError(Cancelled):
 def waited(
     cancel: Cancel,
     work: Callable[[], Value],
-    stop: Callable[[], None] = lambda: None,
     late: Callable[[Value], None] = lambda _: None,
 ) -> Value:
     """What some work returns or raises; done in a thread that is left alone once somebody stops.
@@ -34,7 +33,6 @@ def waited(
     Args:
         cancel: looked at while the work is done; of a job that nobody can stop it is done here.
         work: may be silent for a long time.
-        stop: called when somebody has stopped: it may make the work end early.
         late: called, in the thread, with what the work returned after that.
 
     Raises:
@@ -69,7 +67,6 @@ def waited(
                 if found:
                     continue
                 left.set()
-            stop()
             raise UnderWayError(*error.args) from None
     if failed:
         raise failed[0]
