@@ -233,6 +233,7 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch) -> None:
     affine = AFFINES["oblique"]
     source = series(tmp_path, affine)
     monkeypatch.setitem(sys.modules, "highdicom", None)
+    monkeypatch.delitem(sys.modules, "napari_ssn.io.dicom.segmentation", raising=False)
     with pytest.raises(ExportError, match=r'pip install "napari-ssn\[dicom\]"'):
         ssn.write(maps(1, affine)[0], tmp_path / "a.dcm", source=source)
 
