@@ -32,6 +32,7 @@ from napari_ssn.io.labelled import label_kind, narrowed
 from napari_ssn.io.nrrd import plain
 from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import segments as nrrd_segments
+from napari_ssn.io.results import dicom_maps
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.text import verdicts
 
@@ -61,19 +62,15 @@ class Held:
 
 def held(path: Path, record: Provenance) -> Held:
     """What the file beside a sidecar holds; an error of ours if it cannot be read as that."""
-    affine, shape = np.array(record.grid.affine), tuple(record.grid.shape)
-    count = len(record.hypotheses or [record])
     if path.name.lower().endswith(DICOM_SUFFIX):
-        maps = written_by(path).label_maps(
-            files_of(path), affine, shape, count, len(record.volumes)
-        )
-        return Held(maps, 0.0)
+        return Held(dicom_maps(path, record), 0.0)
+    count = len(record.each())
     stored = read_nrrd_fields(path)[0] if is_nrrd(path) else stored_of(path)
     if stored.channels != count:
         raise ImageError(f"The file holds {stored.channels} label maps, not {count}.")
     off_mm = 0.0
     if stored.extent == "volume":
-        off_mm = corners_apart_mm(stored.affine, affine, stored.space)
+        off_mm = corners_apart_mm(stored.affine, np.array(record.grid.affine), stored.space)
     values = stored.values
     if label_kind(values) == np.uint8:
         values = narrowed(values, np.dtype(np.uint8), spend=True)

@@ -66,9 +66,8 @@ class Scan(Closed):
         """What it is, however the table calls it: the same key is the same scan."""
         # A series is the same under another name of its archive. Scans in files have the keys that
         # they had before there were any in archives.
-        if self.there is None:
-            return _digest(self.model_dump_json(exclude={"image": True, "there": True}))
-        return _digest(self.model_dump_json(exclude={"image": True, "there": {"server"}}))
+        there = True if self.there is None else {"server"}
+        return _digest(self.model_dump_json(exclude={"image": True, "there": there}))
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Scan:

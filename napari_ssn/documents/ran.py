@@ -35,11 +35,9 @@ class Software(Exact):
         return cls(
             napari_ssn=__version__,
             python=platform.python_version(),
-            torch=_version("torch"),
-            monai=_version("monai"),
-            numpy=_version("numpy"),
             system=platform.system(),
             machine=platform.machine(),
+            **{name: _version(name) for name in ("torch", "monai", "numpy")},
         )
 
 

@@ -50,13 +50,16 @@ def describe(
     z = None if hypothesis.z is None else [float(value) for value in hypothesis.z]
     if choice.z != z:
         raise ValueError("choice: its z is not the hypothesis's")
+    # Of a label map on the grid that the region's centre is a voxel of.
+    centre = run.moved_to or run.centre
+    point = centre if centre is not None and len(centre) == hypothesis.label_map.ndim else None
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         software=Software.here(),
         model=model,
         run=run,
         choice=choice,
-        volumes=_volumes(hypothesis, labels, extent, space, start, _point(hypothesis, run)),
+        volumes=_volumes(hypothesis, labels, extent, space, start, point),
         grid=grid_of(hypothesis.label_map.shape, hypothesis.affine),
         label_map_sha256=label_map_hash(hypothesis.label_map),
     )
@@ -86,12 +89,6 @@ def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
     if people is not None and people.outline_sha256 is None:
         people = painted_on(people)
     return made.model_copy(update={"adjudicated": people})
-
-
-def _point(hypothesis: Hypothesis, run: Run) -> list[int] | None:
-    """The region's centre, of a label map on the grid that it is a voxel of."""
-    centre = run.moved_to or run.centre
-    return centre if centre is not None and len(centre) == hypothesis.label_map.ndim else None
 
 
 def _volumes(

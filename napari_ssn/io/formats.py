@@ -38,7 +38,8 @@ NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
 #: Ends of the names of what goes to an archive beside a segmentation.
 REPORT_SUFFIX, STRUCTURES_SUFFIX, PARAMETRIC_SUFFIX = ".sr.dcm", ".rtstruct.dcm", ".pm.dcm"
 CAPTURED_SUFFIX = ".sc.dcm"
-_PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
+#: Ends of the names of a NIfTI pair's files.
+PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 _READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
 # What Python and torch pickle.
@@ -104,7 +105,7 @@ SEGMENTS = _dicom("segments", said="A DICOM segmentation")
 _PICTURE = Format("picture", PICTURE_SUFFIXES, said="a grey picture (.png, .tif, .jpg)")
 #: The first whose suffix fits is the one. DICOM and OME-Zarr are told by more than their names.
 FORMATS = (
-    Format("nifti", (*NIFTI_SUFFIXES, *_PAIRS), frames=True, said="NIfTI (.nii, .nii.gz, .hdr)"),
+    Format("nifti", (*NIFTI_SUFFIXES, *PAIRS), frames=True, said="NIfTI (.nii, .nii.gz, .hdr)"),
     Format("nifti_write", written=NIFTI_SUFFIXES),
     Format("nrrd", written=(NRRD_SUFFIX,)),
     Format("nrrd_image", (".nrrd", ".nhdr"), frames=True, said="NRRD (.nrrd, .nhdr)"),

@@ -15,11 +15,10 @@ from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.arrays import Array, Singles
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
+from napari_ssn.io.formats import PAIRS
 from napari_ssn.io.nifti_header import LONGEST, Header, parse_header, place_of
 from napari_ssn.io.stored import Stored, no_frame, not_whole
 
-#: Names of a pair's files.
-PAIR_SUFFIXES = (".hdr", ".img", ".hdr.gz", ".img.gz")
 # Values that are scaled at once: the sums are made in float64.
 _AT_ONCE = 1 << 22
 
@@ -80,7 +79,7 @@ def _stored(path: Path, check: Callable[[Header], object]) -> tuple[Header, NDAr
         path: of the file; of a pair (``.hdr`` and ``.img``) either of the two.
         check: is asked whether the header is that of what is wanted, before the voxels are read.
     """
-    if path.name.lower().endswith(PAIR_SUFFIXES):
+    if path.name.lower().endswith(PAIRS):
         about, voxels = _pair(path)
         with source.opened(about) as stream:
             header = parse_header(source.first(source.unpacked_if(stream), LONGEST), single=False)

@@ -16,8 +16,7 @@ from napari_ssn.geometry.affine import LPS, Affine
 from napari_ssn.geometry.arrays import Array, Floats
 from napari_ssn.geometry.volume import Extent, Volume
 from napari_ssn.io import source
-from napari_ssn.io.nrrd_header import read_header
-from napari_ssn.io.nrrd_time import TIME_STEP, in_space
+from napari_ssn.io.nrrd_header import TIME_STEP, in_space, read_header
 from napari_ssn.io.stored import Place, Stored
 
 _NO_ORIGIN = "The file states no origin: its first voxel was put at the origin of its space."

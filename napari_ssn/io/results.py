@@ -12,7 +12,7 @@ from napari_ssn.core.hypotheses import ProbabilityMap
 from napari_ssn.documents.chosen import Choice
 from napari_ssn.documents.sidecar import Provenance, read_sidecar
 from napari_ssn.errors import DataError, SSNError
-from napari_ssn.geometry.arrays import Array
+from napari_ssn.geometry.arrays import Array, Labels
 from napari_ssn.geometry.display import Display
 from napari_ssn.io.content import plain_labels
 from napari_ssn.io.formats import files_of, written_by
@@ -71,14 +71,20 @@ def own_dicom(path: Path) -> tuple[Display, list[Opened]] | None:
         record = read_sidecar(sidecar_path(path))
         if record.choice.kind == "probability":
             return None
-        affine, shape = np.asarray(record.grid.affine, np.float64), tuple(record.grid.shape)
-        maps = written_by(path).label_maps(
-            files_of(path), affine, shape, len(record.each()), len(record.volumes)
-        )
+        maps = dicom_maps(path, record)
     except SSNError:
         return None
+    affine, shape = np.asarray(record.grid.affine, np.float64), tuple(record.grid.shape)
     parts = list(_label_maps(maps, record))
     return (Display.on(affine, shape), parts) if parts else None
+
+
+def dicom_maps(path: Path, record: Provenance) -> Labels:
+    """Label maps (n, *S) of a DICOM file, on the grid that its sidecar states."""
+    affine, shape = np.array(record.grid.affine), tuple(record.grid.shape)
+    count, labels = len(record.each()), len(record.volumes)
+    maps: Labels = written_by(path).label_maps(files_of(path), affine, shape, count, labels)
+    return maps
 
 
 def _label_maps(values: Array, record: Provenance) -> Iterator[Opened]:

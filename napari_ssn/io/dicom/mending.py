@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from highdicom.sr import CodedConcept
 from pydicom import Dataset
+from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from napari_ssn.errors import GeometryError, ImageError
@@ -25,7 +27,6 @@ from napari_ssn.io.dicom.planes import check_frames
 _BACKGROUND = "125040"
 # How far distances of frames may be from multiples of what is said, as a share of it.
 _SHARE = 0.01
-_ANY = ("85756007", "SCT", "Tissue")
 
 
 def segmentation(whole: bytes, damaged: str) -> tuple[Dataset, dict[int, Dataset]]:
@@ -92,9 +93,7 @@ def _plain(number: int, segment: Dataset) -> Dataset:
     out.SegmentNumber, out.SegmentLabel = number, label_of(number, segment)
     out.SegmentAlgorithmType = "MANUAL"
     for keyword in ("SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence"):
-        code = Dataset()
-        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = _ANY
-        setattr(out, keyword, [code])
+        setattr(out, keyword, [CodedConcept.from_code(codes.SCT.Tissue)])
     return out
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from highdicom import AlgorithmIdentificationSequence
 from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
-from pydicom import Dataset
+from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -178,11 +178,9 @@ def _descriptions(content: Content, segments: list[Segment]) -> Iterator[Any]:
             display_color=CIELabColor.from_rgb(*colour),
         )
         if terms is not None and terms.modifier is not None:
-            item, code = Dataset(), terms.modifier
-            item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme
-            item.CodeMeaning = code.meaning
+            modifier = CodedConcept.from_code(making.concept(terms.modifier))
             what = made.SegmentedPropertyTypeCodeSequence[0]
-            what.SegmentedPropertyTypeModifierCodeSequence = [item]
+            what.SegmentedPropertyTypeModifierCodeSequence = [modifier]
         if segment.share is not None:
             made.SegmentDescription = (
                 f"Stands for {100 * segment.share:.0f} % of the model's hypotheses"

@@ -14,7 +14,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from napari_ssn.geometry.arrays import Array, Floats
 from napari_ssn.io.dicom.apart import MEANING
-from napari_ssn.io.dicom.planes import PLACES, planes
+from napari_ssn.io.dicom.planes import PLACES, Plane, planes
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.dicom.whose import WHOSE, check_complete, complete
 
@@ -131,23 +131,27 @@ def _groups(header: Dataset, frames: tuple[int, ...]) -> list[Dataset]:
     header.SharedFunctionalGroupsSequence = [Dataset()]
     # Only of an enhanced one highdicom looks at the groups.
     header.SOPClassUID = EnhancedCTImageStorage
-    groups = []
-    for plane in (found[i - 1] for i in frames):
-        group = Dataset()
-        across, down = plane.spacing_mm
-        thickness = plane.thickness_mm or 1.0
-        for name, keywords in (
-            ("PlanePosition", {"ImagePositionPatient": plane.position}),
-            ("PlaneOrientation", {"ImageOrientationPatient": (*plane.across, *plane.down)}),
-            ("PixelMeasures", {"PixelSpacing": (down, across), "SliceThickness": (thickness,)}),
-        ):
-            item = Dataset()
-            for keyword, values in keywords.items():
-                said = [_decimal(value) for value in values]
-                setattr(item, keyword, said if len(said) > 1 else said[0])
-            setattr(group, f"{name}Sequence", [item])
-        groups.append(group)
-    return groups
+    return [_group(found[i - 1]) for i in frames]
+
+
+def _group(plane: Plane) -> Dataset:
+    """Functional groups that say where a slice lies."""
+    across, down = plane.spacing_mm
+    directions, measures = (*plane.across, *plane.down), [_decimal(down), _decimal(across)]
+    thickness = _decimal(plane.thickness_mm or 1.0)
+    return item(
+        PlanePositionSequence=[item(ImagePositionPatient=[*map(_decimal, plane.position)])],
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[*map(_decimal, directions)])],
+        PixelMeasuresSequence=[item(PixelSpacing=measures, SliceThickness=thickness)],
+    )
+
+
+def item(**values: Any) -> Dataset:
+    """A data set of some elements, by their keywords."""
+    made = Dataset()
+    for keyword, value in values.items():
+        setattr(made, keyword, value)
+    return made
 
 
 def refer(made: Dataset, series: DicomSeries, planes: Sequence[int]) -> None:

@@ -31,7 +31,7 @@ from napari_ssn.io.dicom.outlines import in_slices, lines
 from napari_ssn.io.dicom.segmentation import check_grid
 from napari_ssn.io.dicom.segments import Said, whose
 from napari_ssn.io.dicom.series import DicomSeries, short
-from napari_ssn.io.dicom.source import even, places, sources
+from napari_ssn.io.dicom.source import even, item, places, sources
 
 _SERIES_NUMBER = 9102
 _NO_CONTOURS = "A structure set holds outlines, and probabilities have none: write .dcm or .pm.dcm."
@@ -116,19 +116,19 @@ def _made(content: Content, series: DicomSeries) -> Any:
     made.StructureSetLabel = "SSN"
     made.StructureSetDescription = making.notice(content.unlike)
     made.StructureSetDate, made.StructureSetTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
-    in_series = _item(SeriesInstanceUID=header.SeriesInstanceUID, ContourImageSequence=images)
-    study = _item(
+    in_series = item(SeriesInstanceUID=header.SeriesInstanceUID, ContourImageSequence=images)
+    study = item(
         ReferencedSOPClassUID=_STUDY,
         ReferencedSOPInstanceUID=header.StudyInstanceUID,
         RTReferencedSeriesSequence=[in_series],
     )
     made.ReferencedFrameOfReferenceSequence = [
-        _item(FrameOfReferenceUID=frame, RTReferencedStudySequence=[study])
+        item(FrameOfReferenceUID=frame, RTReferencedStudySequence=[study])
     ]
     on_grid = even(positions)
     rois, contours, observations = [], [], []
     for number, one in enumerate(_structures(content), start=1):
-        roi = _item(
+        roi = item(
             ROINumber=number,
             ReferencedFrameOfReferenceUID=frame,
             ROIName=one.name,
@@ -138,13 +138,13 @@ def _made(content: Content, series: DicomSeries) -> Any:
             roi.ROIDescription = one.description
         rois.append(roi)
         colour = [int(one.colour[i : i + 2], 16) for i in (1, 3, 5)]
-        drawn = _item(ReferencedROINumber=number, ROIDisplayColor=colour)
+        drawn = item(ReferencedROINumber=number, ROIDisplayColor=colour)
         found = list(_contours(one.mask, on_grid, steps, images))
         if found:
             drawn.ContourSequence = found
         contours.append(drawn)
         observations.append(
-            _item(
+            item(
                 ObservationNumber=number,
                 ReferencedROINumber=number,
                 RTROIInterpretedType="",
@@ -162,33 +162,26 @@ def _contours(
     for k in np.flatnonzero(mask.any(axis=(0, 1))).tolist():
         for line in lines(mask[..., k]):
             points = positions[k] + line @ steps.T
-            item = _item(
+            drawn = item(
                 ContourImageSequence=[images[k]],
                 ContourGeometricType="CLOSED_PLANAR",
                 NumberOfContourPoints=len(points),
             )
             # Written as they are: that pydicom looks at each takes longer than all the rest.
             texts = [f"{value + 0.0:.4f}" for value in points.ravel()]
-            item.add(DataElement("ContourData", "DS", texts, already_converted=True))
-            yield item
+            drawn.add(DataElement("ContourData", "DS", texts, already_converted=True))
+            yield drawn
 
 
 def _referred(series: DicomSeries, k: int) -> Dataset:
     """The slice of a number, by its class and UID, and by its frame where there are several."""
     header = series.headers[0 if series.frames is not None else k]
-    item = _item(
+    found = item(
         ReferencedSOPClassUID=header.SOPClassUID, ReferencedSOPInstanceUID=header.SOPInstanceUID
     )
     if series.frames is not None:
-        item.ReferencedFrameNumber = series.frames[k]
-    return item
-
-
-def _item(**values: Any) -> Dataset:
-    item = Dataset()
-    for keyword, value in values.items():
-        setattr(item, keyword, value)
-    return item
+        found.ReferencedFrameNumber = series.frames[k]
+    return found
 
 
 def label_maps(
