@@ -15,7 +15,7 @@ from napari_ssn.io.channels import chosen, read_channels
 from napari_ssn.io.content import Content, Loaded, Model
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import check_targets, write_files
-from napari_ssn.io.formats import DICOM_SUFFIX, about, check_replaceable, encode, reader_for
+from napari_ssn.io.formats import DICOM_SUFFIX, about, check_replaceable, encode, read_one
 from napari_ssn.io.sidecar import described, write_content
 
 __all__ = ["read", "write"]
@@ -68,7 +68,7 @@ def read(
     numbers = [series] if series is None or isinstance(series, int) else list(series)
     found, numbers = chosen(paths, numbers)
     if single and len(found) == 1:
-        return reader_for(found[0], numbers[0])(found[0])
+        return read_one(found[0], numbers[0])
     return read_channels(found, numbers)
 
 

@@ -14,7 +14,7 @@ from napari_ssn.geometry.channels import join
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.dicom.series import apart, check_one_patient
-from napari_ssn.io.formats import FORMATS, reader_for
+from napari_ssn.io.formats import FORMATS, read_one
 
 # nnU-Net numbers the files of a case: ``CASE_0000.nii.gz``, ``CASE_0001.nii.gz``, …
 _NUMBERED = re.compile(r"(?P<case>.+)_(?P<number>\d{4})")
@@ -36,8 +36,7 @@ def read_channels(paths: Sequence[Path], series: Sequence[int | None] = ()) -> V
     volumes = []
     for number, path in enumerate(paths, start=1):
         try:
-            which = series[number - 1] if series else None
-            volumes.append(reader_for(path, which)(path))
+            volumes.append(read_one(path, series[number - 1] if series else None))
         except SSNError as error:
             raise type(error)(f"Image {number}: {error}") from None
     return joined(volumes)

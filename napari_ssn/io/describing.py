@@ -53,15 +53,34 @@ def describe(
     # Of a label map on the grid that the region's centre is a voxel of.
     centre = run.moved_to or run.centre
     point = centre if centre is not None and len(centre) == hypothesis.label_map.ndim else None
+    label_map, affine = hypothesis.label_map, hypothesis.affine
+    size = Size.of(label_map.shape if space is None else space, affine, extent)
+    found = across_of(label_map, affine, hypothesis.classes, extent, space, start, point)
+    known, volumes = extent != "unknown", {}
+    for label, voxels, one, (first, last) in zip(
+        labels[1:], hypothesis.counts[1:], found, corners_of(label_map, len(labels)), strict=True
+    ):
+        volumes[label] = LabelVolume(
+            voxels=int(voxels),
+            ml=size.ml(int(voxels)),
+            mm2=size.mm2(int(voxels)),
+            unit=UNITS[size.extent],
+            longest_mm=one.longest if known else None,
+            perpendicular_mm=one.perpendicular if known else None,
+            cut_off_by=list(one.cut_off_by),
+            first=first,
+            last=last,
+            apart_voxels=None if point is None else one.apart,
+        )
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         software=Software.here(),
         model=model,
         run=run,
         choice=choice,
-        volumes=_volumes(hypothesis, labels, extent, space, start, point),
-        grid=grid_of(hypothesis.label_map.shape, hypothesis.affine),
-        label_map_sha256=label_map_hash(hypothesis.label_map),
+        volumes=volumes,
+        grid=grid_of(label_map.shape, affine),
+        label_map_sha256=label_map_hash(label_map),
     )
 
 
@@ -89,37 +108,6 @@ def edited(provenance: Provenance, hypothesis: Hypothesis) -> Provenance:
     if people is not None and people.outline_sha256 is None:
         people = painted_on(people)
     return made.model_copy(update={"adjudicated": people})
-
-
-def _volumes(
-    hypothesis: Hypothesis,
-    labels: Sequence[str],
-    extent: Extent,
-    space: Sequence[int] | None,
-    start: Sequence[int] | None,
-    point: Sequence[int] | None,
-) -> dict[str, LabelVolume]:
-    label_map, affine = hypothesis.label_map, hypothesis.affine
-    size = Size.of(label_map.shape if space is None else space, affine, extent)
-    found = across_of(label_map, affine, hypothesis.classes, extent, space, start, point)
-    known = extent != "unknown"
-    out = {}
-    for label, voxels, one, (first, last) in zip(
-        labels[1:], hypothesis.counts[1:], found, corners_of(label_map, len(labels)), strict=True
-    ):
-        out[label] = LabelVolume(
-            voxels=int(voxels),
-            ml=size.ml(int(voxels)),
-            mm2=size.mm2(int(voxels)),
-            unit=UNITS[size.extent],
-            longest_mm=one.longest if known else None,
-            perpendicular_mm=one.perpendicular if known else None,
-            cut_off_by=list(one.cut_off_by),
-            first=first,
-            last=last,
-            apart_voxels=None if point is None else one.apart,
-        )
-    return out
 
 
 def describe_several(

@@ -15,7 +15,6 @@ reads or writes one: nobody waits for the libraries of formats that they do not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -188,18 +187,17 @@ def dicom_home() -> Any:
     return _DICOM.known()
 
 
-def reader_for(path: Path, series: int | None = None) -> Callable[[Path], Volume]:
-    """Function that reads a file of this name, or a series of it; ImageError if there is none."""
+def read_one(path: Path, series: int | None = None) -> Volume:
+    """Read a file by its name, or a series of it; ImageError if files of this kind are not read."""
     if is_zarr(path):
-        return lambda path: _volume(_ZARR, path, series)
+        return _volume(_ZARR, path, series)
     if series is not None and not is_dicom(path):
         raise ImageError("Only DICOM holds several series: leave out the number of the series.")
     found = _reader(path)
     if found is not None:
-        return lambda path: _volume(found, path, None)
+        return _volume(found, path, None)
     if is_dicom(path):
-        dicom_home()  # says so if the libraries are missing
-        return lambda path: _volume(_DICOM, path, series)
+        return _volume(_DICOM, path, series)
     if not path.exists():
         raise ImageError("There is no file or folder of that name.")
     if path.suffix.lower() in _PICKLED:
@@ -219,7 +217,7 @@ def stored_of(path: Path) -> Stored:
     """All frames of a file of this name; of a format without frames the image alone."""
     found = _reader(path)
     if found is None or not found.frames:
-        return Stored.of(reader_for(path)(path))
+        return Stored.of(read_one(path))
     stored: Stored = found.known().read_stored(path)
     return stored
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_ssn.core.kinds import RangeKind, range_kind
-from napari_ssn.documents.sidecar import LabelVolume, Provenance, Unit
-from napari_ssn.documents.sizes import Sizes, Spans
+from napari_ssn.documents.sidecar import Provenance, Unit
 from napari_ssn.errors import ExportError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.cutoff import Edge
@@ -68,18 +67,27 @@ def measured(record: Provenance) -> list[Measured]:
             "A structured report states sizes, and probabilities have none: write them as .dcm "
             "or .pm.dcm."
         )
-    voxel = _voxel(record)
-    return [
-        _of(
-            label,
-            voxel,
-            (record.sizes or {}).get(name),
-            (record.spans or {}).get(name),
-            one.choice.presence,
-        )
-        for one in record.each()
-        for name, label in one.volumes.items()
-    ]
+    voxel, found = _voxel(record), []
+    for one in record.each():
+        for name, label in one.volumes.items():
+            size = {"mL": label.ml, "mm2": label.mm2, "voxels": float(label.voxels)}[label.unit]
+            if size is None:
+                raise ExportError("The sidecar states a size in a unit that it has none in.")
+            sizes, spans = (record.sizes or {}).get(name), (record.spans or {}).get(name)
+            apart = size * (label.apart_voxels or 0) / max(1, label.voxels)
+            spread = None
+            if sizes is not None and voxel is not None:
+                spread = _spread(sizes.voxels, voxel, range_kind(sizes.readers))
+            across = label.across if label.voxels else None
+            edges, presence = tuple(label.cut_off_by or ()), one.choice.presence
+            told = Measured(size, label.unit, across, spread, presence, edges, apart)
+            # Sidecars of before, which tell of the longer diameter alone, have reports that tell of
+            # neither.
+            if spans is not None and spans.perpendicular_mm is not None:
+                both = _spread(spans.longest_mm), _spread(spans.perpendicular_mm)
+                told = replace(told, spans=both)
+            found.append(told)
+    return found
 
 
 def _voxel(record: Provenance) -> float | None:
@@ -92,33 +100,6 @@ def _voxel(record: Provenance) -> float | None:
     # Which plane of a volume was segmented is not stated, but how much of it was outlined is.
     areas = ((label.mm2, label.voxels) for label in labels)
     return next((mm2 / voxels for mm2, voxels in areas if mm2 and voxels), None)
-
-
-def _of(
-    label: LabelVolume,
-    voxel: float | None,
-    sizes: Sizes | None,
-    spans: Spans | None,
-    presence: float | None,
-) -> Measured:
-    size = {"mL": label.ml, "mm2": label.mm2, "voxels": float(label.voxels)}[label.unit]
-    if size is None:
-        raise ExportError("The sidecar states a size in a unit that it has none in.")
-    return Measured(
-        size,
-        label.unit,
-        label.across if label.voxels else None,
-        None
-        if sizes is None or voxel is None
-        else _spread(sizes.voxels, voxel, range_kind(sizes.readers)),
-        presence,
-        tuple(label.cut_off_by or ()),
-        size * (label.apart_voxels or 0) / max(1, label.voxels),
-        # Sidecars of before, which tell of the longer one alone, have reports that tell of neither.
-        (None, None)
-        if spans is None or spans.perpendicular_mm is None
-        else (_spread(spans.longest_mm), _spread(spans.perpendicular_mm)),
-    )
 
 
 def _spread(

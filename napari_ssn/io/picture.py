@@ -29,7 +29,14 @@ def read_picture(path: Path) -> Volume:
     try:
         with opened(path) as stream, Image.open(stream) as picture:
             mode, pages = picture.mode, getattr(picture, "n_frames", 1)
-            _check(mode, pages)
+            if mode not in _GREY:
+                kind = "a palette" if mode == "P" else "colours"
+                raise ImageError(f"The picture has {kind}: convert it to grey values first.")
+            if pages != 1:
+                raise ImageError(
+                    f"The file holds {pages} pictures: save one of them as its own file, or all as "
+                    "NIfTI."
+                )
             values = np.asarray(picture)
     except UnidentifiedImageError:
         raise ImageError("The file is damaged or no picture: choose another.") from None
@@ -40,16 +47,6 @@ def read_picture(path: Path) -> Volume:
     display = plain_display(values.shape)
     data = np.ascontiguousarray(values, dtype=np.float32)
     return Volume(data[None], display.affine, display.extent, display.oriented)
-
-
-def _check(mode: str, pages: int) -> None:
-    if mode not in _GREY:
-        kind = "a palette" if mode == "P" else "colours"
-        raise ImageError(f"The picture has {kind}: convert it to grey values first.")
-    if pages != 1:
-        raise ImageError(
-            f"The file holds {pages} pictures: save one of them as its own file, or all as NIfTI."
-        )
 
 
 def read(path: Path, series: int | None) -> Volume:

@@ -32,6 +32,8 @@ from napari_ssn.io.steps import Step, unseen
 _PIXELS = ("PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 # Slices that are turned into the volume's order at once.
 _BLOCK = 64
+#: Returns the numbers of those that are to be read.
+Choose = Callable[[tuple[SeriesInfo, ...]], Sequence[int]]
 # What lies outside of what a CT scanner measured is shown as air, HU.
 _AIR = -1024.0
 
@@ -93,12 +95,7 @@ class Chosen:
     overlays: list[bytes]
 
 
-def read_chosen(
-    path: Path,
-    choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]],
-    below: bool = True,
-    step: Step = unseen,
-) -> Chosen:
+def read_chosen(path: Path, choose: Choose, below: bool = True, step: Step = unseen) -> Chosen:
     """Read the series that somebody chooses, looking through the files once.
 
     Args:
@@ -118,18 +115,12 @@ def read_chosen(
         return _chosen(study, choose, step)
 
 
-def read_received(
-    files: Sequence[bytes], choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]]
-) -> Chosen:
+def read_received(files: Sequence[bytes], choose: Choose) -> Chosen:
     """As `read_chosen`, of files that came from an archive and lie on no disk."""
     return _chosen(find_study([received(whole) for whole in files]), choose)
 
 
-def _chosen(
-    study: Study,
-    choose: Callable[[tuple[SeriesInfo, ...]], Sequence[int]],
-    step: Step = unseen,
-) -> Chosen:
+def _chosen(study: Study, choose: Choose, step: Step = unseen) -> Chosen:
     found = study.series if study.overlays else _images(study)
     infos = tuple(_info(number, one) for number, one in enumerate(found, start=1))
     numbers = choose(infos) if len(infos) > 1 else [info.number for info in infos]
