@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.arrays import Array, Floats, Labels
+from napari_ssn.geometry.orientation import Reorientation
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.labelled import seems_a_picture
@@ -103,18 +104,11 @@ def on_grid(found: Volume, image: Volume) -> Array:
     signs = np.sign(steps[axes, np.arange(ndim)])
     if sorted(axes.tolist()) == list(range(ndim)):
         order = np.argsort(axes)
-        turned = found.data.transpose(0, *(1 + order))
-        affine = found.affine.copy()
-        affine[:, :ndim] = found.affine[:, order]
-        for axis, sign in enumerate(signs[order]):
-            if sign < 0:
-                turned = np.flip(turned, axis + 1)
-                affine[:3, 3] += affine[:3, axis] * (turned.shape[axis + 1] - 1)
-                affine[:3, axis] *= -1
-        if turned.shape[1:] == image.space:
-            apart = _apart_mm(affine, image)
+        turn = Reorientation(tuple(order), tuple(signs[order] < 0))
+        if turn.shape(found.space) == image.space:
+            apart = _apart_mm(turn.affine(found.affine, found.space), image)
             if apart <= NEAR_MM:
-                return turned
+                return turn.apply(found.data)
             raise DataError(
                 f"It has as many voxels as the image ({_size(image.space)}), and they lie up to "
                 f"{apart:.2g} mm beside the image's: was it made of another image? Write it on the "

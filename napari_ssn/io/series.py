@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -183,10 +183,7 @@ def layer_of_page(page: Pixels) -> LayerData:
 
 
 def open_series(
-    connection: Connection,
-    study: str,
-    series: str,
-    progress: Callable[[int, int], None] | None = None,
+    connection: Connection, study: str, series: str, progress: Step = unseen
 ) -> list[LayerData]:
     """Fetch a series from an archive, and read all images, segmentations or maps that it is.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from napari_ssn.io.dicom.web.find import instances, size_of
 from napari_ssn.io.files import folder_made, workshops, writing
 from napari_ssn.io.locks import alone
 from napari_ssn.io.source import check_memory
+from napari_ssn.io.steps import Step, unseen
 
 # As the archive keeps it: nothing is unpacked on the way.
 _NOT_EMPTY = "That folder is not empty: choose another."
@@ -24,11 +25,7 @@ _LOOKED = 1 << 24
 
 
 def fetch(
-    connection: Connection,
-    study: str,
-    series: str,
-    folder: Path,
-    progress: Callable[[int, int], None] | None = None,
+    connection: Connection, study: str, series: str, folder: Path, progress: Step = unseen
 ) -> int:
     """Write the instances of a series into a folder, as the archive keeps them.
 
@@ -68,10 +65,7 @@ def fetch(
 
 
 def fetch_files(
-    connection: Connection,
-    study: str,
-    series: str,
-    progress: Callable[[int, int], None] | None = None,
+    connection: Connection, study: str, series: str, progress: Step = unseen
 ) -> list[bytes]:
     """The instances of a series in memory; nothing of them is written. See `fetch`.
 
@@ -90,10 +84,7 @@ def fetch_files(
 
 
 def _received(
-    connection: Connection,
-    study: str,
-    series: str,
-    progress: Callable[[int, int], None] | None,
+    connection: Connection, study: str, series: str, progress: Step
 ) -> Generator[bytes, None, None]:
     """Each instance of a series once; ArchiveError at the end if one is missing."""
     count = size_of(connection, study, series)
@@ -106,8 +97,7 @@ def _received(
                 continue
             uids.add(uid)
             yield whole
-            if progress is not None:
-                progress(len(uids), max(count, len(uids)))
+            progress(len(uids), max(count, len(uids)))
     if len(uids) != count:
         # Archives count in ways of their own: what they list decides.
         listed = set(instances(connection, study, series))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +21,7 @@ from napari_ssn.io.dicom.web.connection import AwayError, Connection, LoginError
 from napari_ssn.io.dicom.web.find import holds
 from napari_ssn.io.dicom.web.waiting import UnderWayError
 from napari_ssn.io.dicom.web.wanted import checked_uid
+from napari_ssn.io.steps import Step, unseen
 
 # PS3.18 table I.2-2 and PS3.7 annex C: why an instance was not stored.
 _REASONS = {
@@ -82,11 +83,7 @@ class _File:
     uids: tuple[str, str, str]
 
 
-def send(
-    connection: Connection,
-    paths: Sequence[Path],
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Sent]:
+def send(connection: Connection, paths: Sequence[Path], progress: Step = unseen) -> list[Sent]:
     """Send DICOM files, one after the other, and say of each what became of it.
 
     What the archive has is not sent again. Where the line is lost the archive is asked whether
@@ -117,8 +114,7 @@ def send(
         else:
             sent, stop = _send(connection, one)
             found.append(sent)
-        if progress is not None:
-            progress(len(found), len(paths))
+        progress(len(found), len(paths))
     return found
 
 
