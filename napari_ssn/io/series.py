@@ -23,6 +23,7 @@ from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.header import PARAMETRIC_MAP, STRUCTURE_SET, instance
 from napari_ssn.io.dicom.likely import read_map
 from napari_ssn.io.dicom.members import member, received
+from napari_ssn.io.dicom.modalities import each
 from napari_ssn.io.dicom.naming import series_name
 from napari_ssn.io.dicom.offered import SeriesInfo, doubts, several
 from napari_ssn.io.dicom.read import (
@@ -124,15 +125,12 @@ def _look(volume: Volume) -> dict[str, Any]:
         if header.get("Modality") == "CT":
             options["contrast_limits"] = list(ct_window(some_values(volume.data[0], 2)).limits)
         else:
-            centre, width = (_first(header[f"Window{what}"].value) for what in ("Center", "Width"))
+            # The first of several is the one that a header prefers.
+            named = (header[f"Window{what}"].value for what in ("Center", "Width"))
+            centre, width = (float(each(one)[0]) for one in named)
             if width > 0:
                 options["contrast_limits"] = [centre - width / 2, centre + width / 2]
     return options
-
-
-def _first(value: Any) -> float:
-    """First of the windows that a header names, the one it prefers."""
-    return float(value if isinstance(value, str | float | int) else value[0])
 
 
 def layers_of_overlays(

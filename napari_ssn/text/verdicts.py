@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_ssn.documents.card import ModelCard
-from napari_ssn.documents.sidecar import ModelIdentity
+from napari_ssn.documents.ran import ModelIdentity
 
 # Of the file beside it.
 UNREADABLE = "the file beside the sidecar cannot be read as its label map"

@@ -14,6 +14,7 @@ from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.acquired import Acquired
 from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.header import DAMAGED
+from napari_ssn.io.dicom.modalities import each
 from napari_ssn.io.dicom.naming import day_of
 from napari_ssn.io.dicom.whose import complete
 
@@ -31,9 +32,7 @@ def acquired_of(header: Dataset) -> Acquired:
         header: of any slice, or of an enhanced multi-frame instance.
     """
     day = day_of(header)
-    kernel = _said(header, "ConvolutionKernel")
-    words = [kernel] if isinstance(kernel, str) else list(kernel or ())
-    text = "\\".join(str(word).strip() for word in words)
+    text = "\\".join(str(word).strip() for word in each(_said(header, "ConvolutionKernel")))
     return Acquired(
         date.fromisoformat(day) if day else None,
         # Whether two are the same can be told by it, and nothing else: a header may hold anything.

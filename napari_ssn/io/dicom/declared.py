@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_ssn.geometry.declared import MODALITIES, Declared, Weighting
+from napari_ssn.io.dicom.modalities import each
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -42,8 +43,8 @@ def _weighting(header: Dataset) -> Weighting | None:
     if (_number(header.get("DiffusionBValue")) or 0) > 0:
         return "diffusion"
     sequence, variant = (
-        _words(header.get("ScanningSequence")),
-        _words(header.get("SequenceVariant")),
+        {str(one).strip().upper() for one in each(header.get(name))}
+        for name in ("ScanningSequence", "SequenceVariant")
     )
     repetition, echo = (_number(header.get(name)) for name in ("RepetitionTime", "EchoTime"))
     if repetition is None or echo is None or "EP" in sequence:
@@ -63,12 +64,6 @@ def _weighting(header: Dataset) -> Weighting | None:
     if repetition >= _LONG_REPETITION and echo >= _LONG_ECHO:
         return "T2"
     return "PD" if repetition >= _LONG_REPETITION and echo <= _SHORT_ECHO else None
-
-
-def _words(value: Any) -> set[str]:
-    """Values of an element of code strings."""
-    many = [value] if isinstance(value, str) else list(value or ())
-    return {str(one).strip().upper() for one in many}
 
 
 def _number(value: Any) -> float | None:

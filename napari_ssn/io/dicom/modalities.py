@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 # PS3.3 C.7.3.1.1.1, and retired ones of images.
 _KNOWN = frozenset(
     # ruff: noqa: SIM905 - a list of them fills the screen.
@@ -18,6 +20,13 @@ def shown_modality(value: str) -> str:
     An element can hold anything, a name or control characters too.
     """
     return value if value in _KNOWN else "DICOM"
+
+
+def each(value: Any) -> list[Any]:
+    """Values of an element that may have none, one or several."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, str | int | float) else list(value)
 
 
 def shown_text(value: str) -> str:

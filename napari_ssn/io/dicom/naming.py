@@ -74,9 +74,14 @@ def series_name(modality: str, size: Sequence[int], header: Dataset) -> str:
 
 def series_words(header: Dataset) -> str:
     """``3 · thorax lung``: number of the series and what is known of its words; perhaps empty."""
-    number, words = _said(header, "SeriesNumber"), list(dict.fromkeys(known_words(header)))[:_MOST]
-    parts = (number if re.fullmatch(r"\d{1,6}", number) else "", " ".join(words))
+    number = _said(header, "SeriesNumber")
+    parts = (number if re.fullmatch(r"\d{1,6}", number) else "", few_words(header))
     return " · ".join(filter(None, parts))
+
+
+def few_words(header: Dataset, keyword: str = "SeriesDescription") -> str:
+    """The first of the words of a description that are known to name nobody."""
+    return " ".join(list(dict.fromkeys(known_words(header, keyword)))[:_MOST])
 
 
 def known_words(header: Dataset, keyword: str = "SeriesDescription") -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,12 @@ class Part:
             return cls(tuple(homes), stack([plane for _, plane in homes]))
         except GeometryError as error:
             return cls(tuple(homes), None, error)
+
+
+def in_order(parts: Sequence[Part], what: str, doubt: str = "") -> list[Part]:
+    """Parts that are told apart by their order: ``stack 1 of 2``."""
+    words = (f"{what} {n} of {len(parts)}" for n in range(1, len(parts) + 1))
+    return [replace(part, words=own, doubt=doubt) for part, own in zip(parts, words, strict=True)]
 
 
 def places(homes: Sequence[Home]) -> list[int]:

@@ -13,7 +13,7 @@ from itertools import chain, pairwise
 from math import isfinite
 
 from napari_ssn.io.dicom import traits
-from napari_ssn.io.dicom.part import Home, Part, places
+from napari_ssn.io.dicom.part import Home, Part, in_order, places
 from napari_ssn.io.dicom.stack import by_direction, plane_name
 from napari_ssn.io.dicom.stacks import aside, by_place, in_turn, interleaved
 
@@ -158,10 +158,7 @@ def _by_rank(homes: list[Home]) -> list[Part] | None:
             continue
         found = [Part.of([home for _, home in one]) for one in ranked]
         if all(part.stack is not None for part in found):
-            return [
-                replace(part, words=f"{what} {n} of {count}")
-                for n, part in enumerate(found, start=1)
-            ]
+            return in_order(found, what)
     return None
 
 

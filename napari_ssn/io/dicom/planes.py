@@ -11,6 +11,7 @@ import numpy as np
 from pydicom import Dataset
 
 from napari_ssn.errors import ImageError
+from napari_ssn.io.dicom.modalities import each
 from napari_ssn.io.dicom.traits import Traits, Value, at_time, frame_traits, traits_of
 
 Numbers = tuple[float, ...]
@@ -111,7 +112,7 @@ def _reckoned(header: Dataset, first: Plane) -> list[Plane] | None:
     """
     count = int(header.NumberOfFrames)
     pointer = header.get("FrameIncrementPointer")
-    keys = [] if pointer is None else [int(tag) for tag in _each(pointer)]
+    keys = [int(tag) for tag in each(pointer)]
     nuclear = str(header.get("Modality") or "") == "NM"
     kind = str(header.get("ImageType") or "")
     if nuclear and not any(one in kind for one in _RECONSTRUCTED):
@@ -158,15 +159,10 @@ def _vector(header: Dataset, keyword: str, count: int) -> list[int] | None:
     value = header.get(keyword)
     if value is None or value == "":
         return None
-    numbers = [int(one) for one in _each(value)]
+    numbers = [int(one) for one in each(value)]
     if len(numbers) != count:
         raise ValueError("number of frames")
     return numbers
-
-
-def _each(value: Any) -> Sequence[Any]:
-    """Values of an element that may have one or several."""
-    return [value] if isinstance(value, int | float | str) else list(value)
 
 
 def _enhanced(header: Dataset) -> list[Plane] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_ssn.geometry.arrays import Floats
 from napari_ssn.io.dicom.gaps import Gaps, by_numbers
-from napari_ssn.io.dicom.part import Home, Part
+from napari_ssn.io.dicom.part import Home, Part, in_order
 from napari_ssn.io.dicom.stack import MOST_ROUNDED, rounded_mm
 
 # Slices that a stack beside another has at least.
@@ -45,10 +44,7 @@ def by_place(homes: Sequence[Home]) -> list[Part] | None:
     if stacks is False or (stacks is None and max(missing) < 2):
         return None
     what, doubt = "stack" if stacks else "piece", gaps.words(missing, bool(stacks))
-    return [
-        replace(part, words=f"{what} {n} of {len(found)}", doubt=doubt)
-        for n, part in enumerate(found, start=1)
-    ]
+    return in_order(found, what, doubt)
 
 
 def interleaved(found: Sequence[Part]) -> bool:
@@ -122,9 +118,7 @@ def _stacks(homes: Sequence[Home], runs: Sequence[Sequence[int]]) -> list[Part] 
     found = [Part.of([homes[i] for i in run]) for run in runs]
     if min(map(len, runs)) < _RUN or any(part.stack is None for part in found):
         return None
-    return [
-        replace(part, words=f"stack {n} of {len(found)}") for n, part in enumerate(found, start=1)
-    ]
+    return in_order(found, "stack")
 
 
 def _gaps(points: Floats, runs: Sequence[Sequence[int]]) -> Gaps:

@@ -13,8 +13,8 @@ from pydicom.datadict import tag_for_keyword
 
 from napari_ssn.errors import ImageError
 from napari_ssn.io.dicom.damage import reading
-from napari_ssn.io.dicom.modalities import shown_modality, shown_text
-from napari_ssn.io.dicom.naming import day_of, known_words
+from napari_ssn.io.dicom.modalities import each, shown_modality, shown_text
+from napari_ssn.io.dicom.naming import day_of, few_words
 from napari_ssn.io.dicom.web.connection import Connection, MissingError
 from napari_ssn.io.dicom.web.wanted import Wanted, asked_for, checked_uid
 
@@ -24,7 +24,6 @@ MOST = 200
 _PAGE = 200
 # More instances than any series has.
 _MOST_INSTANCES = 20_000
-_WORDS = 4
 _STUDY = (
     "StudyInstanceUID",
     "StudyDate",
@@ -206,13 +205,12 @@ def _read(connection: Connection, page: object, key: str) -> Iterator[Dataset]:
 
 
 def _study(one: Dataset, names: bool) -> FoundStudy:
-    said = one.get("ModalitiesInStudy") or ()
-    modalities = [said] if isinstance(said, str) else list(said)
+    modalities = each(one.get("ModalitiesInStudy"))
     return FoundStudy(
         str(one.StudyInstanceUID),
         day_of(one),
-        tuple(sorted({shown_modality(str(each)) for each in modalities})),
-        _words(one, "StudyDescription"),
+        tuple(sorted({shown_modality(str(modality)) for modality in modalities})),
+        few_words(one, "StudyDescription"),
         _count(one, "NumberOfStudyRelatedSeries"),
         _count(one, "NumberOfStudyRelatedInstances"),
         _whose(one) if names else "",
@@ -224,13 +222,9 @@ def _one_series(one: Dataset) -> FoundSeries:
         str(one.SeriesInstanceUID),
         _count(one, "SeriesNumber"),
         shown_modality(str(one.get("Modality") or "")),
-        _words(one, "SeriesDescription"),
+        few_words(one, "SeriesDescription"),
         _count(one, "NumberOfSeriesRelatedInstances"),
     )
-
-
-def _words(one: Dataset, keyword: str) -> str:
-    return " ".join(list(dict.fromkeys(known_words(one, keyword)))[:_WORDS])
 
 
 def _whose(one: Dataset) -> str:
