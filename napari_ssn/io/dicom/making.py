@@ -162,11 +162,6 @@ def kind_of(label: Label) -> tuple[Concept, Concept, Concept | None]:
     return concept(terms.category), concept(terms.type), region
 
 
-def weights_of(model: Model) -> str:
-    """``weights_sha256=…``; empty where they are not known."""
-    return f"weights_sha256={model.weights_sha256}" if model.weights_sha256 else ""
-
-
 def uid_of(model: Model) -> str:
     """UID of a model as a device that observes: the same whenever it is the same one."""
     name = f"napari-ssn {model.name} {model.version} {model.weights_sha256}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 # PS3.3 C.7.3.1.1.1, and retired ones of images.
@@ -26,7 +27,8 @@ def each(value: Any) -> list[Any]:
     """Values of an element that may have none, one or several."""
     if value is None:
         return []
-    return [value] if isinstance(value, str | int | float) else list(value)
+    alone = isinstance(value, str | bytes) or not isinstance(value, Iterable)
+    return [value] if alone else list(value)
 
 
 def shown_text(value: str) -> str:

@@ -72,13 +72,9 @@ class _Segments:
     def fractional(self) -> bool:
         return str(self.seg.get("SegmentationType")) == "FRACTIONAL"
 
-    @property
-    def count(self) -> int:
-        return len(self.about)
-
     def masks(self) -> Iterator[tuple[PlainLabel, Array]]:
         """Of each segment its label and its voxels."""
-        check_memory(math.prod(self.space) * (4 * self.count if self.fractional else 8))
+        check_memory(math.prod(self.space) * (4 * len(self.about) if self.fractional else 8))
         syntax = self.seg.file_meta.TransferSyntaxUID
         packed = syntax.is_encapsulated and undecodable(self.seg, "The pixels of the segmentation")
         damaged, how = packed or _DAMAGED, self.how
@@ -155,7 +151,7 @@ def label_maps(
     found, space = _Segments.of(member(files[-1]).whole()), (*shape, 1)[:3]
     if np.linalg.det(affine) < 0:
         found = found.reversed()
-    if found.fractional or found.count != count * labels:
+    if found.fractional or len(found.about) != count * labels:
         raise ImageError("The DICOM segmentation holds other segments than expected.")
     corners = np.ones((4, 8))
     corners[:3] = np.indices((2, 2, 2)).reshape(3, 8) * (np.array(found.space) - 1)[:, None]

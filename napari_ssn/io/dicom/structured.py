@@ -111,7 +111,7 @@ def _group(
 ) -> Any:
     """What is said of one segment, TID 1411."""
     category, kind, region = making.kind_of(segment.label)
-    weights = making.weights_of(content.model)
+    weights = content.model.weights_sha256
     group = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(
             uid=generate_uid(prefix=None), identifier=short(segment.name)
@@ -128,7 +128,7 @@ def _group(
         algorithm_id=sr.AlgorithmIdentification(
             name=short(content.model.name),
             version=short(content.model.version),
-            parameters=[weights] if weights else None,
+            parameters=[f"weights_sha256={weights}"] if weights else None,
         ),
         measurements=list(_measurements(one)),
     )

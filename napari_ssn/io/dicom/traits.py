@@ -12,6 +12,8 @@ from typing import Any
 
 from pydicom import Dataset
 
+from napari_ssn.io.dicom.modalities import each
+
 #: Value of a trait; None where an image does not say it.
 Value = str | float | tuple[Any, ...] | None
 #: Traits of an image, in the order of `TRAITS`.
@@ -33,26 +35,14 @@ _TILED = {"MOSAIC", "VFRAME"}
 
 
 def _text(value: Any) -> str:
-    """Value of an element as one text; empty where there is none."""
-    if value is None:
-        return ""
-    if isinstance(value, str | bytes | int | float):
-        return str(value).strip()
-    try:
-        return "\\".join(str(one).strip() for one in value)
-    except TypeError:
-        return str(value)
+    """Values of an element as one text; empty where there is none."""
+    return "\\".join(str(one).strip() for one in each(value))
 
 
 def _number(value: Any, digits: int = _EXACT) -> float | None:
     """First number of an element, rounded; None where there is none."""
-    if value is None or value == "":
-        return None
-    first = value if isinstance(value, str | bytes | int | float) else next(iter(value), None)
-    if first is None:
-        return None
     try:
-        return float(f"{float(first):.{digits}g}")
+        return float(f"{float(next(iter(each(value)), '')):.{digits}g}")
     except ValueError:
         return None
 

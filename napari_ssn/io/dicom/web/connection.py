@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from email.message import Message
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -311,14 +312,10 @@ def _unheard(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 def _ending(kind: str) -> bytes:
     """What an answer of several parts ends with; nothing for any other."""
-    media, *told = (one.strip() for one in kind.split(";"))
-    if media.lower() != _PARTS:
-        return b""
-    for one in told:
-        name, _, value = one.partition("=")
-        if name.strip().lower() == "boundary":
-            return b"--%s--" % value.strip().strip('"').encode()
-    return b""
+    told = Message()
+    told["Content-Type"] = kind
+    boundary = told.get_boundary() if told.get_content_type() == _PARTS else None
+    return b"" if boundary is None else b"--%s--" % boundary.encode()
 
 
 def _pieces(body: bytes, cancel: Cancel) -> Iterator[bytes]:
