@@ -50,7 +50,7 @@ def layers_of_levels(path: Path, ask: Ask | None) -> Iterator[LayerData]:
 def _layers(path: Path, number: int) -> Iterator[LayerData]:
     found = read_frames(path, number)
     stored, display = found.stored, found.stored.display
-    if found.labelled or is_label_map(stored):
+    if stored.labels or is_label_map(stored):
         parts = label_maps(stored.values, spend=True)
         if parts is None:
             raise ImageError(
@@ -63,7 +63,7 @@ def _layers(path: Path, number: int) -> Iterator[LayerData]:
         yield plain_layer(stored)
     elif len(stored.space) == 3:
         volume = stored.volume()
-        yield series_layer(volume, found.step_s, found.axis, name=title(volume))
+        yield series_layer(volume, stored.step_s, found.axis, name=title(volume))
     elif stored.channels <= _MOST_LAYERS:
         # A plane with an axis more would be taken for a volume.
         volume = stored.volume()

@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.omezarr_blocks import check_blocks
 from napari_ssn.io.omezarr_head import Level, is_zarr, labels_of, levels_of
-from napari_ssn.io.stored import Stored
+from napari_ssn.io.stored import Place, Stored
 
 __all__ = ["Frames", "LevelInfo", "is_zarr", "list_levels", "read_frames", "read_omezarr"]
 
@@ -70,15 +70,11 @@ class Frames:
     Attributes:
         stored: the frames in the order of the file, in the type that it stores.
         axis: what they differ in: ``t``, ``c``, or ``frame`` for both.
-        step_s: seconds between them, of time.
-        labelled: whether the image calls itself one of labels.
         labels: label images on the same grid, of one frame each, by their names.
     """
 
     stored: Stored
     axis: str
-    step_s: float | None
-    labelled: bool
     labels: dict[str, Stored] = field(default_factory=dict)
 
 
@@ -118,9 +114,7 @@ def read_omezarr(path: Path, level: int | None = None, frame: int | None = None)
             not installed.
         GeometryError: no such frame, or several and none named; too many axes.
     """
-    levels = levels_of(path)
-    chosen = _chosen(levels, level)
-    array = _array(path, chosen)
+    chosen, array, note = _opened(path, level)
     count = math.prod(array.shape[n] for n in chosen.over)
     if frame is None and count > 1:
         raise GeometryError(
@@ -128,40 +122,35 @@ def read_omezarr(path: Path, level: int | None = None, frame: int | None = None)
         )
     if frame is not None and not 0 <= frame < count:
         raise GeometryError(f"There is no frame {frame + 1} in this image: it has {count}.")
-    return _read(path, chosen, array, frame or 0, _told(levels, level), image=True).volume()
+    return _read(path, chosen, array, frame or 0, note).volume()
 
 
 def read_frames(path: Path, level: int | None = None) -> Frames:
     """As `read_omezarr`, with all of the frames, and with the label images inside."""
-    levels = levels_of(path)
-    chosen = _chosen(levels, level)
-    array = _array(path, chosen)
-    stored = _read(path, chosen, array, None, _told(levels, level))
+    chosen, array, note = _opened(path, level)
+    stored = _read(path, chosen, array, None, note)
     over = [n for n in chosen.over if array.shape[n] > 1]
     kinds = [chosen.axes[n].kind for n in over]
     axis = {"time": "t", "channel": "c"}[kinds[0]] if len(kinds) == 1 else "frame"
     step_s = chosen.step_s if kinds == ["time"] else None
     labels = dict(_labels(path, chosen, stored))
-    return Frames(stored, axis, step_s, chosen.labels, labels)
+    return Frames(replace(stored, step_s=step_s), axis, labels)
 
 
-def _chosen(levels: list[Level], number: int | None) -> Level:
-    if number is None:
-        if len({level.group for level in levels}) > 1:
-            raise ImageError(
-                f"There are several images, with {len(levels)} levels in all: choose one by its "
-                "number."
-            )
-        return levels[0]
-    if not 1 <= number <= len(levels):
+def _opened(path: Path, number: int | None) -> tuple[Level, Any, str | None]:
+    """A level by its number, the finest without one, its array, and what is to be said of it."""
+    levels = levels_of(path)
+    if number is None and len({level.group for level in levels}) > 1:
+        raise ImageError(
+            f"There are several images, with {len(levels)} levels in all: choose one by its number."
+        )
+    if number is not None and not 1 <= number <= len(levels):
         raise ImageError(f"There is no level {number}: there are {len(levels)}.")
-    return levels[number - 1]
-
-
-def _told(levels: list[Level], number: int | None) -> str | None:
-    if number is not None or len(levels) == 1:
-        return None
-    return f"The finest of {len(levels)} levels was read."
+    note = None
+    if number is None and len(levels) > 1:
+        note = f"The finest of {len(levels)} levels was read."
+    level = levels[(number or 1) - 1]
+    return level, _array(path, level), note
 
 
 @contextmanager
@@ -202,24 +191,16 @@ def _array(path: Path, level: Level) -> Any:
     return array
 
 
-def _read(
-    path: Path,
-    level: Level,
-    array: Any,
-    frame: int | None,
-    note: str | None,
-    image: bool = False,
-) -> Stored:
-    """Some or all frames of a level: as it stores them, or as the numbers of an image."""
+def _read(path: Path, level: Level, array: Any, frame: int | None, note: str | None) -> Stored:
+    """All frames of a level, as it stores them, or one as the numbers of an image."""
     space = tuple(array.shape[n] for n in level.space)
-    affine = level.affine
     whole = math.prod(array.shape) * array.dtype.itemsize
     blocks = check_blocks(path / level.group / level.path, array, whole)
     count = math.prod(array.shape[n] for n in level.over)
     source.check_memory(4 * (count if frame is None else 1) * math.prod(space) + whole // count)
     every = list(itertools.product(*(range(array.shape[n]) for n in level.over)))
     places = every if frame is None else [every[frame]]
-    kind = np.dtype(np.float32) if image else array.dtype.newbyteorder("=")
+    kind = array.dtype.newbyteorder("=") if frame is None else np.float32
     data = np.empty((len(places), *space), kind)
     for out, place in zip(data, places, strict=True):
         index: list[Any] = [slice(None)] * array.ndim
@@ -234,9 +215,8 @@ def _read(
     words = [note] if note else []
     if blocks:
         words.append(f"{blocks:,} of its blocks are not stored and are read as empty.")
-    note = " ".join(words) or None
-    whole_numbers = array.dtype.kind != "f"
-    return Stored(data, affine, level.extent, False, note=note, whole=whole_numbers)
+    where = Place(level.affine, level.extent, False, " ".join(words) or None)
+    return Stored(data, *where, labels=level.labels, whole=array.dtype.kind != "f")
 
 
 def _labels(path: Path, level: Level, image: Stored) -> Iterator[tuple[str, Stored]]:

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from typing import ClassVar
 
 from pydicom import Dataset, dcmread
 from pydicom.datadict import tag_for_keyword
@@ -44,32 +43,30 @@ UNPACKS = (
 _BROKEN = (*BROKEN, BytesLengthException, InvalidDicomError, sqlite3.Error)
 
 
-class _Silence:
-    """Which logs say nothing for the time being: by their names, how often and how they were."""
-
-    lock = threading.Lock()
-    kept: ClassVar[dict[str, tuple[int, int]]] = {}
+# Which logs say nothing for the time being: by their names, how often and how they were.
+_SILENT: dict[str, tuple[int, int]] = {}
+_SILENCING = threading.Lock()
 
 
 @contextmanager
 def silent(*names: str) -> Iterator[None]:
     """No word in the log of these libraries, as long as any thread is inside."""
-    with _Silence.lock:
+    with _SILENCING:
         for name in names:
             log = logging.getLogger(name)
-            many, level = _Silence.kept.get(name, (0, log.level))
-            _Silence.kept[name] = (many + 1, level)
+            many, level = _SILENT.get(name, (0, log.level))
+            _SILENT[name] = (many + 1, level)
             # Setting it makes every log of the process look its level up anew.
             if not many:
                 log.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        with _Silence.lock:
+        with _SILENCING:
             for name in names:
-                many, level = _Silence.kept.pop(name)
+                many, level = _SILENT.pop(name)
                 if many > 1:
-                    _Silence.kept[name] = (many - 1, level)
+                    _SILENT[name] = (many - 1, level)
                 else:
                     logging.getLogger(name).setLevel(level)
 
