@@ -215,10 +215,8 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
         provenance = Provenance.model_validate(result["provenance"])
         if provenance.label_map_sha256 != label_map_hash(label_map):
             provenance = edited(provenance, hypothesis)
-        # Labels that do not occur in this map are labels nevertheless.
-        hypothesis = replace(hypothesis, classes=1 + len(provenance.volumes))
         model = described(provenance)
-    elif model is not None:
+    if model is not None:
         # Labels that do not occur in this map are labels nevertheless.
         hypothesis = replace(hypothesis, classes=len(model.labels))
     model = _in_colours(model, meta)

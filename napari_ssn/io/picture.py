@@ -16,7 +16,7 @@ from napari_ssn.io.source import BROKEN, opened
 _GREY = {"1", "L", "I;16", "I;16L", "I;16B", "I", "F"}
 
 
-def read_picture(path: Path) -> Volume:
+def read(path: Path, series: int | None) -> Volume:
     """Read a grey 2D picture; its pixel size counts as unknown and its axes as the picture's.
 
     Values are kept as they are stored. Rows go towards posterior and columns towards the left
@@ -47,8 +47,3 @@ def read_picture(path: Path) -> Volume:
     display = plain_display(values.shape)
     data = np.ascontiguousarray(values, dtype=np.float32)
     return Volume(data[None], display.affine, display.extent, display.oriented)
-
-
-def read(path: Path, series: int | None) -> Volume:
-    """See `read_picture`: there is but one image in a file."""
-    return read_picture(path)
