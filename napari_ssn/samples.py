@@ -23,6 +23,7 @@ from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.napari_hooks import image_layer, place
 from napari_ssn.io.nifti import read_nifti, read_stored
+from napari_ssn.text.image import changed_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +76,7 @@ def _catalogue() -> dict[str, Any]:
 
 def attribution(number: int) -> str:
     """Authors, source and licence of a sample and what was changed; it goes where that goes."""
-    return f"{_catalogue()['attribution']} Changed: {sample(number).changed}."
+    return changed_line(_catalogue()["attribution"], sample(number).changed)
 
 
 def sample(number: int) -> Sample:

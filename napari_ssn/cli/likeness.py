@@ -12,7 +12,7 @@ from napari_ssn.cli.options import Model
 from napari_ssn.cli.progress import progress
 from napari_ssn.errors import DataError
 from napari_ssn.geometry.declared import Weighting
-from napari_ssn.text.commands import card_changed
+from napari_ssn.text.commands import LOOKING_AT_IMAGES, card_changed
 
 
 def likeness(
@@ -38,7 +38,7 @@ def likeness(
     for cases in (learn, watch):
         training.measuring.check_fits(card, cases)
     learn, watch = (training.reading.pointed(card, cases) for cases in (learn, watch))
-    with progress("Looking at the images") as step:
+    with progress(LOOKING_AT_IMAGES) as step:
         found = training.likeness.learn_likeness(card, learn, watch, known, step)
     network.models.save_card(folder, card.model_copy(update={"likeness": found}))
     typer.echo(card_changed(card.name), err=True)

@@ -8,6 +8,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from napari_ssn.text.server import USUAL_TOKEN
+
 #: Exit status where a label map is another than was stated.
 DIFFERENT = 1
 #: Label maps that a command writes of one image at most: the names of more alone fill the memory.
@@ -44,7 +46,7 @@ TokenFile = Annotated[
     Path | None,
     typer.Option(
         help="With --on: file with the server's token, for nobody else to read (mode 0600).",
-        show_default="server-token among your settings",
+        show_default=USUAL_TOKEN,
     ),
 ]
 Certificates = Annotated[

@@ -11,7 +11,7 @@ import typer
 from napari_ssn import network, remote
 from napari_ssn.cli.ending import interrupted
 from napari_ssn.cli.options import Device
-from napari_ssn.text.server import HOW_IT_ENDS, STOPPED, serving, token_made
+from napari_ssn.text.server import HOW_IT_ENDS, STOPPED, USUAL_TOKEN, serving, token_made
 
 
 def serve(
@@ -38,7 +38,7 @@ def serve(
         typer.Option(
             help="File with the token that whoever asks has to know, for nobody else to read (mode "
             "0600). Made if it is missing.",
-            show_default="server-token among your settings",
+            show_default=USUAL_TOKEN,
         ),
     ] = None,
     certificate: Annotated[
@@ -75,7 +75,7 @@ def _serve(
     models = [network.models.load_model(name, device) for name in dict.fromkeys(model)]
     if made:
         usual = token_file is None
-        typer.echo(token_made("server-token among your settings" if usual else path.name), err=True)
+        typer.echo(token_made(USUAL_TOKEN if usual else path.name), err=True)
 
     def ready(address: str, stop: Callable[[], None]) -> None:
         typer.echo(serving([one.card.name for one in models], address))

@@ -96,7 +96,7 @@ def train(
     if speaks:
         typer.echo(said.images_there(len(learn), len(watch)), err=True)
         for sentence in training.reading.cautions(learn, watch, card.centred, begun):
-            typer.echo(f"Caution: {sentence}", err=True)
+            typer.echo(said.caution(sentence), err=True)
     bar = Progress(
         *Progress.get_default_columns()[:-1],
         TimeRemainingColumn(),

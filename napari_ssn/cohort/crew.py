@@ -129,9 +129,8 @@ class Check:
                 return str(asked.result(timeout=_PATIENCE))
         except (OSError, TimeoutError, FutureCancelledError):
             return None
-        if error is None or isinstance(error, KilledWorker):
-            return None
-        return not_running(type(error).__name__)
+        gone = error is None or isinstance(error, KilledWorker)
+        return None if gone else not_running(type(error).__name__)
 
 
 class Crew:

@@ -28,6 +28,7 @@ from napari_ssn.io.channels import channels_beside, is_numbered
 from napari_ssn.io.dicom.members import SUFFIXES, may_be_dicom
 from napari_ssn.io.formats import FORMATS, is_sidecar, sidecar_path
 from napari_ssn.io.omezarr_head import is_zarr
+from napari_ssn.text.cohort import row_of_table
 
 # Files that are images by their names.
 _SUFFIXES = tuple(suffix for one in FORMATS for suffix in one.read)
@@ -195,7 +196,7 @@ def _in_table(table: Path, archive: str | None) -> Looked:
     found.unused = tuple(dict.fromkeys(one for one in names if one and one not in _COLUMNS))
     seen: dict[str, int] = {}
     for number, row in rows:
-        where = f"Row {number} of the table"
+        where = row_of_table(number)
         if len(row) < len(names) or any(row[len(names) :]):
             raise DataError(f"{where} has other cells than its head has columns.")
         cells = {name: cell for name, cell in zip(names, row, strict=False) if name in _COLUMNS}

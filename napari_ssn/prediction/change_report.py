@@ -22,7 +22,7 @@ from napari_ssn.prediction.growth import Growth, figures_of, told_of
 from napari_ssn.prediction.scan import Scan
 from napari_ssn.text.change_page import ChangePage, change_html
 from napari_ssn.text.page import change_picture
-from napari_ssn.text.report import Picture
+from napari_ssn.text.report import OTHER_SPREAD, Picture
 from napari_ssn.text.sizes import capital, plural
 
 # Pixels of a picture's side: 300 to the inch at 36 mm.
@@ -140,5 +140,5 @@ def _facts(
         facts.append((when, " · ".join(parts)))
     spread = scans[0].spread
     if spread is not None:
-        facts.append(("Spread", "changed by hand: not the model's own"))
+        facts.append(OTHER_SPREAD)
     return facts

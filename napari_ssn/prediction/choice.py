@@ -9,6 +9,7 @@ from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.documents.adjudicated import How
 from napari_ssn.documents.chosen import Asked
 from napari_ssn.text.directions import KIND_WORDS
+from napari_ssn.text.drawing import NEAREST
 
 
 @dataclass(frozen=True, order=True)
@@ -194,7 +195,7 @@ class Choice:
         if self.member is not None:
             start = f"member {self.member + 1}"
         if self.drawing is not None:
-            start = "nearest to a drawing"
+            start = NEAREST
         if self.points:
             start += f" given {len(self.points)} point{'s' if len(self.points) > 1 else ''}"
         if self.only:

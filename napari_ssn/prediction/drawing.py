@@ -21,12 +21,7 @@ from napari_ssn.prediction.counting import count_sizes
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.ranges import SEED
-from napari_ssn.text.drawing import (
-    nearest_line,
-    of_people_line,
-    plausibility_line,
-    unexplained_line,
-)
+from napari_ssn.text import drawing as said
 from napari_ssn.text.ensembles import is_number
 
 # Hypotheses that a drawing's size is told among, and of a large volume.
@@ -179,11 +174,11 @@ def words_of(found: Fitting, prediction: Prediction) -> tuple[list[str], bool]:
     """What is said of a fitting, line by line; and whether the model hardly has such a drawing."""
     labels, measure = prediction.labels[1:], prediction.measure
     unit = "px" if prediction.source.spacing_mm is None else "mm"
-    near = nearest_line(measure, labels, found.counts, found.dice, found.apart, unit)
-    rest = unexplained_line(measure, found.beyond, found.left_out, found.outside)
-    how, rare = plausibility_line(labels, found.percentile, found.smaller)
+    near = said.nearest_line(measure, labels, found.counts, found.dice, found.apart, unit)
+    rest = said.unexplained_line(measure, found.beyond, found.left_out, found.outside)
+    how, rare = said.plausibility_line(labels, found.percentile, found.smaller)
     people = found.drawing.made_of
-    whose = "" if people is None else of_people_line(len(people.people))
+    whose = "" if people is None else said.of_people_line(len(people.people))
     return [line for line in (near, rest, how, whose) if line], rare
 
 

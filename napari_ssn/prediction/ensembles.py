@@ -32,16 +32,7 @@ from napari_ssn.network.threads import instructions
 from napari_ssn.prediction.given import EDGE_SHARE
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.source import Source
-from napari_ssn.text.ensembles import (
-    BETWEEN_MEMBERS,
-    RANGE_OF_MEMBERS,
-    clipped_line,
-    distances_line,
-    made_elsewhere,
-    numbered_otherwise,
-    of_outlines_alone,
-    run_here,
-)
+from napari_ssn.text import ensembles as said
 from napari_ssn.text.odd import odd_lines
 
 # Okabe and Ito's colours, those of the background first.
@@ -216,19 +207,17 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
     names = maps.labels or ("background", *(f"label {c}" for c in numbers[1:]))
     count, method = len(members), members.method
     what = "probability maps" if method.kind == "probabilities" else "label maps"
-    purpose = made_elsewhere(count, what)
+    purpose = said.made_elsewhere(count, what)
     if isinstance(maps, Networks):
         weights = len({(one.kind, one.weights_sha256, one.plan_sha256) for one in maps.ran})
-        who = "a network" if weights == 1 else f"{weights} networks"
-        many = f"{count} networks" if weights == count else f"{count} mirrored views of {who}"
-        purpose = run_here(many)
+        purpose = said.run_here(count, weights)
     return card_of_others(
         name="ensemble",
         title=f"Ensemble of {count}",
         version=__version__,
         purpose=purpose,
-        limits=[RANGE_OF_MEMBERS, BETWEEN_MEMBERS, said_of(members, maps.sources)],
-        licence="that of its members",
+        limits=[said.RANGE_OF_MEMBERS, said.BETWEEN_MEMBERS, said_of(members, maps.sources)],
+        licence=said.LICENCE_OF_MEMBERS,
         architecture=Architecture(backbone="none", arguments={}, features=count, rank=rank),
         spatial_dims=2 if len(source.space) == 2 else 3,
         channels=["image"] * source.channels,
@@ -240,7 +229,7 @@ def card_of(members: Members, maps: Maps, source: Source, rank: int) -> ModelCar
         region=list(source.space),
         centred=False,
         training=Training(
-            data="what its members were made from", licence="that of its members", attribution=""
+            data=said.DATA_OF_MEMBERS, licence=said.LICENCE_OF_MEMBERS, attribution=""
         ),
         weights_sha256=sum_of(sha256 for sha256, _ in maps.sources),
     )
@@ -253,22 +242,22 @@ def said_of(members: Members, sources: Sequence[tuple[str, str]]) -> str:
         members: in words.
         sources: checksum and name of each.
     """
-    said = [_taken(members.method, members)]
+    lines = [_taken(members.method, members)]
     if members.hardened:
-        said.append(of_outlines_alone(members.hardened, len(members)))
+        lines.append(said.of_outlines_alone(members.hardened, len(members)))
     names = [f"member {name}" if name.isdecimal() else name for _, name in sources]
-    return " ".join([*said, *odd_lines(members.odd, names)])
+    return " ".join([*lines, *odd_lines(members.odd, names)])
 
 
 def _taken(method: Method, members: Members) -> str:
     if method.kind == "distances":
         assert method.width_mm is not None
-        taken = distances_line(method.width_mm)
+        taken = said.distances_line(method.width_mm)
         if members.numbers is None:
             return taken
-        return f"{taken} {numbered_otherwise(members.numbers)}"
+        return f"{taken} {said.numbered_otherwise(members.numbers)}"
     share = float(np.mean(members.clipped)) / members.label_maps[0].size
-    return clipped_line(method.low, method.high, 100 * share)
+    return said.clipped_line(method.low, method.high, 100 * share)
 
 
 def sum_of(sums: Iterable[str]) -> str:

@@ -16,19 +16,16 @@ from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.documents.sizes import Sizes
 from napari_ssn.errors import DataError
 from napari_ssn.prediction.scan import Scan, scan_in
-from napari_ssn.text.change import Told, tell
+from napari_ssn.text import change as said
 
 # Slices whose thickness differs by more change what is seen of a lesion.
 _THICKER = 1.1
-_WIDER = "which alone changes sizes: the true range is wider than the one stated"
 _TELLS_NOTHING = (
     "The exported result of the {when} scan says nothing of the range of sizes: it was edited by "
     "hand, is a probability map, or was written by an older napari-ssn. Export it again."
 )
 _ONE_IMAGE = "Both are of one and the same image: there is no growth in it."
 _BACKWARDS = "The later scan is the earlier one, by these dates: name the earlier one first."
-#: Said of two scans that their headers tell to be of two patients.
-OTHERS = "the two scans are of different patients, by their headers: look whether they are of one"
 _ENDS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -150,9 +147,9 @@ def _lengthening(mm: Sequence[Sequence[float] | None]) -> Lengthening | None:
 def _of_whom(before: Scan, after: Scan) -> Iterator[str]:
     one, two = before.acquired, after.acquired
     if one.of_another(two):
-        yield OTHERS
+        yield said.OTHER_PATIENTS
     if one.series and one.series == two.series:
-        yield "both are pieces of one and the same series: look whether they are two scans at all"
+        yield said.ONE_SERIES
 
 
 def _days(before: Scan, after: Scan, days: float | None) -> Iterator[str]:
@@ -160,36 +157,30 @@ def _days(before: Scan, after: Scan, days: float | None) -> Iterator[str]:
     one, two = before.acquired.day, after.acquired.day
     if days is None or one is None or two is None or abs((two - one).days - days) < 1:
         return
-    said = abs((two - one).days)
-    between = f"{said} day lies" if said == 1 else f"{said} days lie"
-    where = "the other way round" if two < one else "between them"
-    yield f"the days were stated by hand: by the headers of both scans {between} {where}"
+    yield said.other_days((two - one).days)
 
 
 def _cautions(before: Scan, after: Scan) -> Iterator[str]:
+    both = (before, after)
     differs = [*_slices(before, after), *_acquired(before, after)]
     if differs:
-        *first, last = differs
-        together = f"{', '.join(first)} and {last}" if first else last
-        yield f"{together}, {_WIDER}"
-    if any(None in (one.acquired.kernel, one.acquired.thickness_mm) for one in (before, after)):
-        yield "whether both were acquired and reconstructed alike is not known here"
-    if bool(before.points) != bool(after.points):
-        yield "only one of them was corrected by points"
-    if bool(before.conditions) != bool(after.conditions):
-        yield "only one of them was given conditions"
-    if before.cut_off or after.cut_off:
-        yield "an outline is cut off by the edge, so that it may be larger"
-    if before.unlike or after.unlike:
-        yield "an image is unlike those that the model was trained on"
-    if before.insisted or after.insisted:
-        yield "values of an image that seem to be none were taken for Hounsfield units"
+        yield said.wider(differs)
+    known = [None not in (one.acquired.kernel, one.acquired.thickness_mm) for one in both]
+    cautions = {
+        said.ALIKE_UNKNOWN: not all(known),
+        said.POINTS_OF_ONE: bool(before.points) != bool(after.points),
+        said.CONDITIONS_OF_ONE: bool(before.conditions) != bool(after.conditions),
+        said.CUT_OFF: before.cut_off or after.cut_off,
+        said.UNLIKE: before.unlike or after.unlike,
+        said.INSISTED: before.insisted or after.insisted,
+    }
+    yield from (words for words, is_so in cautions.items() if is_so)
 
 
 def _slices(before: Scan, after: Scan) -> Iterator[str]:
     steps = [max(one.steps_mm) for one in (before, after)]
     if max(steps) > _THICKER * min(steps):
-        yield f"the slices are {steps[0]:.3g} and {steps[1]:.3g} mm apart"
+        yield said.slices_differ(steps, "apart")
 
 
 def _acquired(before: Scan, after: Scan) -> Iterator[str]:
@@ -198,15 +189,15 @@ def _acquired(before: Scan, after: Scan) -> Iterator[str]:
     if one.thickness_mm is not None and two.thickness_mm is not None:
         thick = (one.thickness_mm, two.thickness_mm)
         if max(thick) > _THICKER * min(thick):
-            yield f"the slices are {thick[0]:.3g} and {thick[1]:.3g} mm thick"
+            yield said.slices_differ(thick, "thick")
     if one.kernel is not None and two.kernel is not None and one.kernel != two.kernel:
-        yield "the two were reconstructed with different kernels"
+        yield said.KERNELS
 
 
-def told_of(found: Growth, least: float) -> Told:
+def told_of(found: Growth, least: float) -> said.Told:
     """What is said of a growth, in sentences; ``least`` is the growth that is asked about."""
     parts = (found.change, found.what, least, found.readers, found.cautions)
-    return tell(*parts, found.longest, found.across, GROWTH_MM)
+    return said.tell(*parts, found.longest, found.across, GROWTH_MM)
 
 
 def figures_of(found: Growth, least: float) -> dict[str, Any]:

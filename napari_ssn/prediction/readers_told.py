@@ -6,17 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from napari_ssn.prediction.readers import Placed, Readers
+from napari_ssn.text import readers as said
 from napari_ssn.text.odd import odd_lines
-from napari_ssn.text.readers import (
-    agreement_line,
-    apart_line,
-    nested_line,
-    placed_line,
-    share_or_none,
-    sizes_lines,
-    staple_lines,
-    unplaced_line,
-)
 from napari_ssn.text.sizes import Measure
 
 
@@ -52,14 +43,14 @@ def lines_of(readers: Readers, placed: Placed | None, measure: Measure, unit: st
     """
     labels, names = readers.labels[1:], readers.names
     yield from odd_ones(readers)
-    yield from sizes_lines(measure, labels, names, readers.counts)
+    yield from said.sizes_lines(measure, labels, names, readers.counts)
     for i, one in enumerate(names):
         for j in range(i + 1, len(names)):
             overlap, apart = readers.pairs.dice[i, j], readers.pairs.apart[i, j]
-            yield agreement_line(one, names[j], labels, overlap, apart, unit)
+            yield said.agreement_line(one, names[j], labels, overlap, apart, unit)
     if readers.staple is not None:
         truth = readers.staple
-        yield from staple_lines(labels, names, truth.sensitivity, truth.specificity)
+        yield from said.staple_lines(labels, names, truth.sensitivity, truth.specificity)
     yield from nested_lines(readers, placed, measure)
     if placed is None:
         return
@@ -77,7 +68,7 @@ def nested_lines(readers: Readers, placed: Placed | None, measure: Measure) -> I
     for k, label in enumerate(readers.labels[1:]):
         model = None if placed is None else placed.nested[:, k]
         around = "" if placed is None else placed.around
-        yield nested_line(measure, label, readers.nested[:, k], model, around)
+        yield said.nested_line(measure, label, readers.nested[:, k], model, around)
 
 
 def rows_of(
@@ -100,11 +91,11 @@ def rows_of(
             rows.append(
                 Row(
                     name,
-                    measure.amount(drawn) if drawn else share_or_none(None),
+                    measure.amount(drawn) if drawn else said.share_or_none(None),
                     f"{dice:.2f}",
                     "–" if nearest is None else f"{nearest.dice[label]:.2f}",
-                    share_or_none(float(placed.smaller[k, label]) if drawn else None),
-                    f"{apart_line(dice, apart, unit)}\n{_placed(readers, placed, k, measure)}",
+                    said.share_or_none(float(placed.smaller[k, label]) if drawn else None),
+                    f"{said.apart_line(dice, apart, unit)}\n{_placed(readers, placed, k, measure)}",
                 )
             )
         found.append(tuple(rows))
@@ -114,8 +105,8 @@ def rows_of(
 def _placed(readers: Readers, placed: Placed, k: int, measure: Measure) -> str:
     name, nearest = readers.names[k], placed.fittings[k]
     if nearest is None:
-        return unplaced_line(name, bool(readers.counts[k].any()), placed.outlined)
-    return placed_line(
+        return said.unplaced_line(name, bool(readers.counts[k].any()), placed.outlined)
+    return said.placed_line(
         measure,
         name,
         readers.labels[1:],

@@ -19,13 +19,7 @@ from napari_ssn.network.question import How
 from napari_ssn.network.threads import threads
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.recall import check_reach
-from napari_ssn.text.repeating import (
-    ADJUDICATED,
-    EDITED,
-    PROBABILITY,
-    SAME_CIRCUMSTANCES,
-    other_circumstances,
-)
+from napari_ssn.text import repeating as said
 
 OTHER_IMAGE = "This is not the image of the exported result: its values or its geometry differ."
 _OTHER_IMAGES = (
@@ -45,10 +39,10 @@ def check_repeatable(record: Provenance) -> None:
 def why_not(record: Provenance) -> str:
     """Why no model makes the label map of a sidecar without a z again."""
     if record.choice.kind == "probability":
-        return PROBABILITY
+        return said.PROBABILITY
     people = record.adjudicated
     # What was painted on after a hypothesis was fitted to their outline is a person's, too.
-    return ADJUDICATED if people is not None and people.outline_sha256 is None else EDITED
+    return said.ADJUDICATED if people is not None and people.outline_sha256 is None else said.EDITED
 
 
 def check_image(volume: Volume, record: Provenance) -> None:
@@ -133,6 +127,6 @@ def circumstances(record: Provenance, found: Prediction) -> str:
         here = found.instructions or "others"
         differing.append(("instructions", str(record.run.instructions), here))
     if not differing:
-        return SAME_CIRCUMSTANCES
+        return said.SAME_CIRCUMSTANCES
     words = ", ".join(f"{title} {old} (here {new})" for title, old, new in differing)
-    return other_circumstances(words)
+    return said.other_circumstances(words)

@@ -14,27 +14,23 @@ from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.decode import across_in, hypothesis_of
 from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.shown import Shown
+from napari_ssn.text import report as said
 from napari_ssn.text.asking import question_line
 from napari_ssn.text.ensembles import members_meaning
 from napari_ssn.text.image import geometry
-from napari_ssn.text.report import MODEL_MEANING, Picture, Report, Size, counted_line, shares_line
 from napari_ssn.text.sizes import capital, remarks_on
 
-# Where the coordinates of a patient grow to.
-_TOWARDS = ("right", "front", "head")
 # Pixels of a picture's side in the report: 300 to the inch at 36 mm.
 _SIDE = 432
-# Points of a label, or members, that the report names: all of a hundred would take a second page.
-_TOLD = 8
 
 
-def report_of(shown: Shown) -> Report:
+def report_of(shown: Shown) -> said.Report:
     """What the report says of a prediction."""
     prediction, card = shown.prediction, shown.prediction.card
     here = hypothesis_of(prediction, shown.choice, shown.lesions)
     members = prediction.members
     title, presence = shown.choice.title, shown.counted().presence
-    return Report(
+    return said.Report(
         title=card.title,
         purpose=card.purpose,
         shown=title,
@@ -47,16 +43,16 @@ def report_of(shown: Shown) -> Report:
         doubt=prediction.doubt,
         facts=[*_outlined(prediction, here.label_map), *_facts(prediction)],
         limits=card.limits,
-        meaning=MODEL_MEANING if members is None else members_meaning(prediction.noun),
+        meaning=said.MODEL_MEANING if members is None else members_meaning(prediction.noun),
         codes=[
             ("Image, sha256", prediction.image_sha256),
             (f"{'Weights' if members is None else 'Members'}, sha256", card.weights_sha256),
-            ("Label map on show, sha256", label_map_hash(here.label_map)),
+            (said.SUM_OF_SHOWN, label_map_hash(here.label_map)),
         ],
     )
 
 
-def _sizes(shown: Shown, here: Hypothesis) -> list[Size]:
+def _sizes(shown: Shown, here: Hypothesis) -> list[said.Size]:
     found = across_in(shown.prediction, here.label_map)
     ranges, measure = shown.counted(), shown.prediction.measure
     out = []
@@ -65,11 +61,11 @@ def _sizes(shown: Shown, here: Hypothesis) -> list[Size]:
         spread = ranges.line(measure, k)
         amount = measure.size_here(int(voxels), across)
         spread = ". ".join(map(capital, filter(None, [*remarks_on(measure, across), spread])))
-        out.append(Size(capital(label.name), label.colour, amount, spread))
+        out.append(said.Size(capital(label.name), label.colour, amount, spread))
     return out
 
 
-def _pictures(shown: Shown, here: Hypothesis) -> list[Picture]:
+def _pictures(shown: Shown, here: Hypothesis) -> list[said.Picture]:
     cards, measure = shown.dealt().cards, shown.prediction.measure
     others = [hypothesis_of(shown.prediction, card.choice, None).label_map for card in cards]
     drawn, _ = draw(shown.prediction, [here.label_map, *others], _SIDE)
@@ -77,26 +73,17 @@ def _pictures(shown: Shown, here: Hypothesis) -> list[Picture]:
     size = measure.amount_here(foreground) if foreground else "none"
     lines = [("On show", size)]
     lines += [shown.dealt().lines(measure, card) for card in cards]
-    return [Picture(pixels, *words) for pixels, words in zip(drawn, lines, strict=True)]
+    return [said.Picture(pixels, *words) for pixels, words in zip(drawn, lines, strict=True)]
 
 
 def _pictured(shown: Shown) -> str:
     cards, source = shown.dealt(), shown.prediction.source
-    where = "All pictures show the slice on which they differ most" if _deep(source.space) else ""
-    if source.oriented:
-        where += ", in" if where else "Pictures are in"
-        where += " the radiological convention"
-    where += ". " if where else ""
+    where = said.slice_line(_deep(source.space), source.oriented)
     if cards.noun:
-        return counted_line(where, cards.noun)
+        return said.counted_line(where, cards.noun)
     counted = shown.counted()
-    whose = f"{cards.draws:,} hypotheses of the model"
-    if counted.around:
-        # Nobody here is a reader.
-        whose = f"{cards.draws:,} hypotheses drawn around {counted.around}"
-    elif counted.presence.apart:
-        whose = f"readers, by {whose},"
-    return shares_line(where, whose)
+    whose = said.draws_of(cards.draws, counted.around, counted.presence.apart)
+    return said.shares_line(where, whose)
 
 
 def _deep(space: tuple[int, ...]) -> bool:
@@ -108,15 +95,11 @@ def _given(prediction: Prediction, choice: Choice) -> list[str]:
     named: dict[int, list[str]] = {}
     for point in choice.points:
         named.setdefault(point.label, []).append("(" + ", ".join(map(str, point.index)) + ")")
-    said = [
-        f"{capital(prediction.labels[label])} at {', '.join(at[:_TOLD])}"
-        f"{f' and {len(at) - _TOLD} more' if len(at) > _TOLD else ''} "
-        "(voxels, counted from 0 in the order of the image's file)"
-        for label, at in named.items()
+    measure, labels = prediction.measure, prediction.labels
+    return [
+        *(said.pointed_at(labels[label], at) for label, at in named.items()),
+        *(question_line(measure, labels[one.label], *one.asked) for one in choice.only),
     ]
-    measure = prediction.measure
-    labels = prediction.labels
-    return said + [question_line(measure, labels[one.label], *one.asked) for one in choice.only]
 
 
 def _outlined(prediction: Prediction, label_map: Labels) -> list[tuple[str, str]]:
@@ -133,14 +116,13 @@ def _outlined(prediction: Prediction, label_map: Labels) -> list[tuple[str, str]
     rows = np.flatnonzero(label_map.any(tuple(k for k in range(3) if k != axis)))
     ends = (int(rows[0]), int(rows[-1]))
     low, high = sorted(size - 1 - at if source.turn.flip[0] else at for at in ends)
-    words = f"slices {low} to {high} of 0 to {size - 1}" if low < high else f"slice {low}"
+    mm: tuple[float, ...] = ()
+    towards = 0
     if source.oriented and source.extent == "volume":
         towards = int(np.argmax(np.abs(source.affine[:3, axis])))
         places = [[*middle[:axis], at, *middle[axis + 1 :], 1.0] for at in ends]
-        first, last = sorted(float(source.affine[towards] @ place) for place in places)
-        mm = f"{first:.1f} to {last:.1f}" if low < high else f"{first:.1f}"
-        words += f" · {mm} mm towards the {_TOWARDS[towards]}".replace("-", "−")
-    return [*told, ("Outlined on", words)]
+        mm = tuple(sorted(float(source.affine[towards] @ place) for place in places))
+    return [*told, ("Outlined on", said.slices_line(low, high, size, mm, towards))]
 
 
 def _facts(prediction: Prediction) -> list[tuple[str, str]]:
@@ -152,22 +134,14 @@ def _facts(prediction: Prediction) -> list[tuple[str, str]]:
     words = geometry(size, spacing, source.extent, "", source.thickness_mm)
     facts = [("Image", words)]
     if source.channels > 1:
-        facts.append(
-            ("Channels", f"{', '.join(card.channels)} · grid and pictures of {card.channels[0]}")
-        )
+        facts.append(("Channels", said.channels(card.channels)))
     if prediction.centre is not None:
-        around = "(" + ", ".join(map(str, prediction.centre)) + ")"
-        if prediction.moved_to is not None:
-            around += f", moved to ({', '.join(map(str, prediction.moved_to))})"
-        if prediction.depth_mm is not None:
-            around += f" · slices up to {prediction.depth_mm:g} mm from it"
-        facts.append(("Region around", around))
+        places = (prediction.centre, prediction.moved_to)
+        facts.append(("Region around", said.around(*places, prediction.depth_mm)))
     if prediction.spread.changed:
-        facts.append(("Spread", "changed by hand: not the model's own"))
+        facts.append(said.OTHER_SPREAD)
     if prediction.members is not None:
-        names = ", ".join(name for _, name in prediction.sources[:_TOLD])
-        more = len(prediction.sources) - _TOLD
-        return [*facts, ("Members", names + (f" and {more} more" if more > 0 else ""))]
+        return [*facts, ("Members", said.some_of([name for _, name in prediction.sources]))]
     facts += [
         ("Model", f"{card.name} {card.version} · {card.licence}"),
         ("Trained on", card.training.data),

@@ -25,7 +25,7 @@ from napari_ssn.prediction.prediction import Prediction
 from napari_ssn.prediction.restored import choice_from, restore
 from napari_ssn.prediction.source import Source
 from napari_ssn.prediction.stored import Pieces, chosen, image_of, store
-from napari_ssn.text.results import lacking_line
+from napari_ssn.text.results import image_of_study, lacking_line
 
 _DAMAGED = "The study is damaged: a label map in it has not the shape of its image."
 
@@ -196,8 +196,7 @@ def layers_of(pictures: Sequence[Volume]) -> tuple[LayerData, ...]:
     for number, volume in enumerate(pictures, start=1):
         for k, channel in enumerate(volume.data, start=1):
             one = Volume(channel[None], volume.affine, volume.extent, volume.oriented)
-            which = f" · {k}" if volume.channels > 1 else ""
-            layers.append(image_layer(one, name=f"Image {number} of the study{which}"))
+            layers.append(image_layer(one, name=image_of_study(number, k, volume.channels)))
     return tuple(layers)
 
 

@@ -24,7 +24,8 @@ from napari_ssn.session.runner import Runner, own
 from napari_ssn.session.sides import Given, Side, follow
 from napari_ssn.session.summary import Summary
 from napari_ssn.session.walk import Walk
-from napari_ssn.text.follow import NO_CHANGE
+from napari_ssn.text.commands import wrote
+from napari_ssn.text.follow import NO_CHANGE, added_line
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
@@ -276,7 +277,7 @@ class FollowUp:
         write = partial(prediction.change_report.write_change, path, found, scans, least, days)
         self._write(
             lambda cancel: write(views, linked, overwrite, cancel, series, deidentified),
-            f"Wrote {path.name}.",
+            wrote(path.name),
         )
 
     def add_to_table(self, path: Path) -> None:
@@ -288,7 +289,7 @@ class FollowUp:
         least = self.asked.growth
         self._write(
             lambda cancel: prediction.change_report.add_to_table(path, found, scans, least),
-            f"Added a row to {path.name}.",
+            added_line(path.name),
         )
 
     def _there(self) -> tuple[Growth, tuple[Scan, Scan]] | None:

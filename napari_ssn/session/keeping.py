@@ -21,6 +21,7 @@ from napari_ssn.io.locks import hold
 from napari_ssn.io.study import holds_study, remove_study_folder
 from napari_ssn.prediction.held import Whole
 from napari_ssn.text.problems import problem
+from napari_ssn.text.results import not_saved_line
 
 if TYPE_CHECKING:
     from napari_ssn.prediction.stored import Pieces
@@ -92,7 +93,7 @@ class Keeping:
             self._failed = error is not None
             if error is not None and not self._told:
                 self._told = True
-                self._tell("Your work is not being saved: " + problem(error), True)
+                self._tell(not_saved_line(problem(error)), True)
         whole = self._whole()
         if not self._differs(whole):
             return

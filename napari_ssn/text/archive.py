@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_ssn.text.sizes import plural
 
 NOTHING_FOUND = "Nothing was found."
+TRUSTED = "those that this computer trusts"
 SECRETS = (
     "Name and address are kept, tokens and passwords are not: they come from the environment "
     "(NAPARI_SSN_TOKEN_ and the archive's name) or from the system's keyring."
@@ -62,6 +63,11 @@ def found_line(count: int, more: bool) -> str:
         return "Nothing was found: leave out a condition."
     found = "1 study." if count == 1 else f"{count} studies."
     return f"The first {count} studies: name a day or a number for others." if more else found
+
+
+def sending_line(done: int, count: int) -> str:
+    """``Sending 3 of 5 …``; without a number where it is not known."""
+    return f"Sending {done} of {count} …" if count else "Sending …"
 
 
 def sent_line(name: str, sent: Sequence[Sent]) -> str:
@@ -120,3 +126,8 @@ def not_in_archive(count: int) -> str:
         f"{plural(count, 'file')} {_are(range(count))} not in the archive, as far as is known: "
         "send them again, what is there stays."
     )
+
+
+def there_are(count: int, kind: str) -> str:
+    """``There are 3 series. Open:``"""
+    return f"There are {count} {kind}. Open:"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,18 @@ _WHOSE = {"calibrated": "readers'", "adjusted": "adjusted", "model": "model"}
 # Of sizes in mL.
 _ML = Measure("volume", 1000.0, flat=False)
 _YEAR = 365.25
+# Cautions, parts of sentences.
+OTHER_PATIENTS = (
+    "the two scans are of different patients, by their headers: look whether they are of one"
+)
+ONE_SERIES = "both are pieces of one and the same series: look whether they are two scans at all"
+ALIKE_UNKNOWN = "whether both were acquired and reconstructed alike is not known here"
+KERNELS = "the two were reconstructed with different kernels"
+POINTS_OF_ONE = "only one of them was corrected by points"
+CONDITIONS_OF_ONE = "only one of them was given conditions"
+CUT_OFF = "an outline is cut off by the edge, so that it may be larger"
+UNLIKE = "an image is unlike those that the model was trained on"
+INSISTED = "values of an image that seem to be none were taken for Hounsfield units"
 _NO_RATIO = "In one of the scans nothing is outlined: there is no ratio."
 
 
@@ -208,6 +220,25 @@ def rate_line(change: Change) -> str:
         f"In {change.days:g} days: {_yearly(rate.median)} in a year ({ends}) · {words} · doubling "
         f"in less than 400 days: {percent(change.doubled_within())}"
     )
+
+
+def slices_differ(mm: Sequence[float], how: str) -> str:
+    """``the slices are 1 and 2.5 mm apart``, or thick: one thing that alone changes sizes."""
+    return f"the slices are {mm[0]:.3g} and {mm[1]:.3g} mm {how}"
+
+
+def wider(differs: Sequence[str]) -> str:
+    """The caution on all such things."""
+    *first, last = differs
+    together = f"{', '.join(first)} and {last}" if first else last
+    return f"{together}, which alone changes sizes: the true range is wider than the one stated"
+
+
+def other_days(days: int) -> str:
+    """That somebody has stated other days than the headers, by which it is so many."""
+    between = "1 day lies" if abs(days) == 1 else f"{abs(days)} days lie"
+    where = "the other way round" if days < 0 else "between them"
+    return f"the days were stated by hand: by the headers of both scans {between} {where}"
 
 
 def _size(sizes: Quantity, kind: str, finest: float) -> str:

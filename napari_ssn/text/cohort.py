@@ -134,6 +134,11 @@ def not_asked_for(count: int) -> str:
     return f"Left aside, as not asked for: {count:,} series of those studies."
 
 
+def row_of_table(number: int) -> str:
+    """``Row 3 of the table``."""
+    return f"Row {number} of the table"
+
+
 def left_results(files: str) -> str:
     """``Left aside, as results: 3 files.``"""
     return f"Left aside, as results: {files}."

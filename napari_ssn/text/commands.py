@@ -12,6 +12,7 @@ SEVERAL_FRAMES_OF_REFERENCE = (
 )
 ON_REQUEST = "Nothing was written; with --insist it is outlined and measured all the same."
 CARD_INSIDE = "The model's card is in the file's metadata, with what its data ask to be named."
+LOOKING_AT_IMAGES = "Looking at the images"
 NO_MODEL = "No model is installed."
 
 

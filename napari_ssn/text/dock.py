@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from napari_ssn.text.sizes import plural
 
 DROP_HERE = "… or drop files or a folder here."
 
 COPY_TO_EDIT = "A copy was kept to be edited: the outline itself follows the slider."
 OUTLINE_DELETED = "The outline was deleted: it comes back at the next move, or with the key S."
+OPEN_OR_TRY = "Open a scan, or try a sample"
 CLICK_TO_COMPARE = "Click the card to compare with."
 KEPT_ALREADY = "This hypothesis is kept already, in a layer of its own."
 ABOUT_SERVERS = (
@@ -19,6 +22,12 @@ LOOKING_FOR_MODELS = "Looking for models…"
 ON_PROCESSOR = "Runs on the processor; a graphics card would be faster."
 READ_IN_SLICES = "This image is read slice by slice: its other planes would take too long."
 CLICK_OR_ESCAPE = "Click on the image; Escape ends."
+_EXPORTS = {
+    "cards": "Exports the {} cards",
+    "probability": "Exports how likely each label is",
+    "report": "Exports a page with pictures",
+    "volumes": "Exports all sizes and ranges",
+}
 JSON_BESIDE = "The JSON beside the file says how it came about."
 WOULD_REPLACE_IMAGE = "The result would replace an image that is open: choose another name."
 EXPORTS_SHOWN = "Exports the hypothesis on show."
@@ -40,6 +49,28 @@ WHAT_HAPPENS = (
     "Then press Run: the outline appears on the image, with how far readers would differ from it. "
     "Choose the one you believe, correct it, and export it."
 )
+
+
+def exports_line(part: str, cards: int, shown: str, stale: bool) -> str:
+    """``Exports the 5 cards``, or ``Exports: card 2`` of what is on show.
+
+    Args:
+        part: of `prediction.shown.Part`.
+        cards: how many there are.
+        shown: the hypothesis on show, in words.
+        stale: whether the result is that of a former image or place.
+    """
+    if part in _EXPORTS:
+        return _EXPORTS[part].format(cards) + (" of the greyed, earlier result" if stale else "")
+    whose = " the greyed, earlier result" if stale else ""
+    return f"Exports{whose}: {shown[0].lower()}{shown[1:]}"
+
+
+def place_line(place: Sequence[int]) -> str:
+    """``Slice 18, col. 120, row 88``, of a picture ``Column 120, row 88``; slice or row first."""
+    if len(place) == 3:
+        return f"Slice {place[0]}, col. {place[2]}, row {place[1]}"
+    return f"Column {place[1]}, row {place[0]}"
 
 
 def may_replace_line(name: str) -> str:

@@ -11,6 +11,7 @@ OTHER_PEOPLE = (
     "The sidecar beside the drawing is of another outline: the people in it are left out."
 )
 
+NEAREST = "nearest to a drawing"
 LOOKING = "Looking for the hypothesis nearest to it…"
 
 if TYPE_CHECKING:

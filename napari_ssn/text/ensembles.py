@@ -13,6 +13,8 @@ BETWEEN_MEMBERS = (
 )
 
 #: Columns of a table of members, with what they mean.
+LICENCE_OF_MEMBERS = "that of its members"
+DATA_OF_MEMBERS = "what its members were made from"
 MEMBER_COLUMNS = (
     ("Member", "A tick takes it in, none leaves it out: everything follows."),
     ("Size", "Of what this member itself outlined. A click shows it."),
@@ -168,9 +170,11 @@ def made_elsewhere(count: int, what: str) -> str:
     return f"{count} {what} of this image, made elsewhere, as one distribution."
 
 
-def run_here(networks: str) -> str:
-    """``5 networks of others, run on this image, as one distribution.``"""
-    return f"{networks} of others, run on this image, as one distribution."
+def run_here(count: int, weights: int) -> str:
+    """``5 networks of others, …``, or views of fewer: of so many that differ in weights."""
+    who = "a network" if weights == 1 else f"{weights} networks"
+    many = f"{count} networks" if weights == count else f"{count} mirrored views of {who}"
+    return f"{many} of others, run on this image, as one distribution."
 
 
 def clipped_line(low: float, high: float, share: float) -> str:

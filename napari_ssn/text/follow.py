@@ -11,6 +11,7 @@ HOW_TO_BEGIN = (
 LAYING = "Laying the scans on each other…"
 OUTSIDE_OTHER = "That place lies outside the other scan."
 NOT_ON_SCAN = "The middle of the picture is not on the scan: bring the place you mean there."
+NOT_IN_SCAN = "not in this scan"
 NO_CHANGE = "There is no change to write as yet."
 
 #: What lies on one another in two linked scans, by how it was come by.
@@ -46,3 +47,8 @@ def offset_line(offset_mm: float) -> str:
 def sidecar_line(model: str, ml: float | None) -> str:
     """``Exported · nodule-3d 1 · 1.42 mL``."""
     return f"Exported · {model}" + ("" if ml is None else f" · {ml:.3g} mL")
+
+
+def added_line(name: str) -> str:
+    """``Added a row to changes.csv.``"""
+    return f"Added a row to {name}."

@@ -24,3 +24,6 @@ AROUND_POINT = "This model looks around one lesion: choose “around a point”.
 LOOK_AFTER_RUN = "Wait for the run to end before you look at another result."
 MADE_ROOM = "Memory is short: the result that was found first made room."
 OPEN_AFTER_RUN = "Wait for the run to end before you open an exported result."
+NOT_FROM_DICOM = "A DICOM segmentation needs an image that was opened from DICOM"
+NO_PROBABILITIES = "A segmentation of 3D Slicer holds no probabilities"
+STILL_COMPARING = "The hypotheses are still being compared"

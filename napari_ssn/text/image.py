@@ -78,3 +78,8 @@ def _millimetres(value: float) -> str:
 def origin(licence: str, data: str) -> str:
     """``CC BY 3.0 · trained on LIDC-IDRI``: what stands before the colon names the data."""
     return f"{licence} · trained on {data.split(':')[0]}"
+
+
+def changed_line(attribution: str, changed: str) -> str:
+    """Whose an image is, and what was changed of it."""
+    return f"{attribution} Changed: {changed}."

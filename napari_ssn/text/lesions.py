@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+WITHOUT_POINTS = "range, share: without points"
+OF_ALL = "range: of all hypotheses"
 RANGE_TIP = "90 % of the hypotheses in which it is present"
 #: Columns of a table of lesions, with what they mean.
 COLUMNS = (
@@ -10,6 +12,11 @@ COLUMNS = (
     ("Range", RANGE_TIP),
     ("Present", "Share of the hypotheses in which it is present at all"),
 )
+
+
+def alone_line(number: int) -> str:
+    """``Move lesion 2 alone``, where it is the one that is selected."""
+    return f"Move lesion {number} alone"
 
 
 def presence_tip(share: float, error: float, draws: int) -> str:

@@ -9,6 +9,7 @@ from napari_ssn.text.sizes import Measure
 from napari_ssn.text.steering import POINTS_FOLLOWED
 
 #: What is said on the picture of the bold line.
+SCALE = "probability 0 to 1"
 ON_SHOW = "Hypothesis on show"
 #: Of outer, median and inner line.
 SHARES = ("Outer · 5 % agree", "Median · half agree", "Inner · 95 % agree")
@@ -23,6 +24,11 @@ LOOKED_AT = "Region that was looked at"
 
 # Numbers that are named one by one.
 _NAMED = 8
+
+
+def votes_scale(most: int) -> str:
+    """``votes 0 to 5``."""
+    return f"votes 0 to {most}"
 
 
 def calipers_line(label: str, measure: Measure, found: Diameter) -> str:

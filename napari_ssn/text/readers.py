@@ -181,3 +181,8 @@ def _overlaps(
 
 def _amount(measure: Measure, voxels: float) -> str:
     return measure.amount(voxels) if voxels else "none"
+
+
+def ticked_line(number: int, problem: str) -> str:
+    """``Outline 2 of those ticked: It does not lie on the image's grid.``"""
+    return f"Outline {number} of those ticked: {problem}"

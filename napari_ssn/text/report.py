@@ -49,6 +49,13 @@ td.size { font-size: 13pt; font-weight: bold; color: #1b1f24; line-height: 1.1; 
 }
 """
 
+#: A row of a page's table.
+OTHER_SPREAD = ("Spread", "changed by hand: not the model's own")
+SUM_OF_SHOWN = "Label map on show, sha256"
+# Where the coordinates of a patient grow to.
+_TOWARDS = ("right", "front", "head")
+# Points of a label, or members, that the report names.
+_TOLD = 8
 #: What the range of a model is.
 MODEL_MEANING = (
     "A model range says how far the model's hypotheses differ, a calibrated one is widened or "
@@ -216,6 +223,64 @@ def fact(name: str, value: str, look: str = "") -> str:
     """A row with a name and what it is of."""
     cells = f'<td class="key small">{_said(name)}</td><td class="small {look}">{_said(value)}</td>'
     return f"<tr>{cells}</tr>"
+
+
+def some_of(names: Sequence[str]) -> str:
+    """``a, b and 5 more``: all of a hundred would take a second page."""
+    more = len(names) - _TOLD
+    return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")
+
+
+def pointed_at(label: str, places: Sequence[str]) -> str:
+    """``Nodule at (3, 4, 5) (voxels, …)``, where somebody said that a label is."""
+    where = "(voxels, counted from 0 in the order of the image's file)"
+    return f"{capital(label)} at {some_of(places)} {where}"
+
+
+def around(centre: Sequence[int], moved_to: Sequence[int] | None, depth_mm: float | None) -> str:
+    """``(3, 4, 5), moved to (3, 4, 6) · slices up to 20 mm from it``."""
+    moved = "" if moved_to is None else f", moved to ({', '.join(map(str, moved_to))})"
+    depth = "" if depth_mm is None else f" · slices up to {depth_mm:g} mm from it"
+    return f"({', '.join(map(str, centre))}){moved}{depth}"
+
+
+def channels(names: Sequence[str]) -> str:
+    """``T1, T2 · grid and pictures of T1``."""
+    return f"{', '.join(names)} · grid and pictures of {names[0]}"
+
+
+def slices_line(low: int, high: int, count: int, mm: Sequence[float], towards: int) -> str:
+    """``slices 2 to 5 of 0 to 7 · −3.0 to 1.5 mm towards the head``.
+
+    Args:
+        low, high: slices of so many.
+        count: of the image.
+        mm: where they lie along an axis of the patient; empty where nobody knows.
+        towards: which axis.
+    """
+    several = low < high
+    words = f"slices {low} to {high} of 0 to {count - 1}" if several else f"slice {low}"
+    if not mm:
+        return words
+    where = " to ".join(f"{at:.1f}" for at in mm[: 1 + several]).replace("-", "−")
+    return f"{words} · {where} mm towards the {_TOWARDS[towards]}"
+
+
+def slice_line(deep: bool, oriented: bool) -> str:
+    """On which slice of a volume pictures are, and how these lie; empty, or ends in a space."""
+    where = "All pictures show the slice on which they differ most" if deep else ""
+    if oriented:
+        where += f"{', in' if where else 'Pictures are in'} the radiological convention"
+    return f"{where}. " if where else ""
+
+
+def draws_of(draws: int, drawn_around: str, apart: bool) -> str:
+    """Whose shares are counted: of readers, where presence is modelled apart."""
+    if drawn_around:
+        # Nobody here is a reader.
+        return f"{draws:,} hypotheses drawn around {drawn_around}"
+    whose = f"{draws:,} hypotheses of the model"
+    return f"readers, by {whose}," if apart else whose
 
 
 def shares_line(where: str, whose: str) -> str:

@@ -180,6 +180,11 @@ def unread_line(problem: str) -> str:
     return f"An earlier session was kept and cannot be read: {problem}"
 
 
+def image_of_study(number: int, channel: int, channels: int) -> str:
+    """``Image 1 of the study · 2``: title of an image that a study holds, of several channels."""
+    return f"Image {number} of the study" + (f" · {channel}" if channels > 1 else "")
+
+
 def study_name() -> str:
     """Name that is proposed for the file of a study, by the hour: nobody is named."""
     return f"study_{datetime.now():%Y-%m-%d_%H%M}{STUDY_SUFFIX}"
@@ -204,3 +209,8 @@ def maps_in_words(maps: int, files: int, likely: int) -> str:
             + ("with its sidecar" if likely == 1 else f"in {likely} formats with sidecars")
         )
     return f"{', '.join(words or ['no label map'])}, and volumes.csv"
+
+
+def not_saved_line(problem: str) -> str:
+    """``Your work is not being saved: The disk is full …``"""
+    return f"Your work is not being saved: {problem}"

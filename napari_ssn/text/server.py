@@ -9,6 +9,7 @@ FAILED_THERE = "The server failed at this run: tell who runs it, its log has the
 HOW_RUNS_ARE_CALLED = "A run is called by 32 letters and digits or more."
 TRYING_AGAIN = "The line to the server broke off: trying again."
 HOW_IT_ENDS = "Ctrl+C ends it."
+USUAL_TOKEN = "server-token among your settings"
 STOPPED = "Stopped."
 
 

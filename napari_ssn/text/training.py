@@ -13,6 +13,8 @@ LIMITS_UNSAID = "Its author has not said where it fails."
 #: Where the data says nothing.
 UNSTATED = "not stated by the data"
 NOT_IN_TABLE = "without a row in the table of nodules"
+NO_SIZE = "of unknown voxel size"
+NO_UNITS = "without Hounsfield units"
 APART = "of slices that do not follow each other"
 START_NOT_USED = "The folder holds a run that has begun: --start was not used."
 
@@ -20,6 +22,11 @@ START_NOT_USED = "The folder holds a run that has begun: --start was not used."
 def images_there(learn: int, watch: int) -> str:
     """``80 images to learn from, 20 to watch.``"""
     return f"{learn:,} images to learn from, {watch:,} to watch."
+
+
+def caution(sentence: str) -> str:
+    """``Caution: voxels measure from 0.5 to 2 mm: …``"""
+    return f"Caution: {sentence}"
 
 
 def step_line(step: int, values: Mapping[str, float]) -> str:

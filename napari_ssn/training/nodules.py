@@ -21,7 +21,7 @@ from napari_ssn.errors import DataError
 from napari_ssn.geometry.arrays import Floats, Ints, Labels, Singles
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.intensity import AIR_HU
-from napari_ssn.text.training import APART, NOT_IN_TABLE
+from napari_ssn.text.training import APART, NO_SIZE, NO_UNITS, NOT_IN_TABLE
 from napari_ssn.training.cases import Case
 from napari_ssn.training.lesions import LesionSet, middle_of
 from napari_ssn.training.slices import SliceSet, load_slices, unpack
@@ -206,16 +206,16 @@ def _stack(
         return APART
     pixel, between = (_value(about, c, name) for c in ("pixel_spacing_mm", "slice_spacing_mm"))
     if not (pixel > 0 and between > 0):
-        return "of unknown voxel size"
+        return NO_SIZE
     known = [units.get((patient, nodule, number)) for number in numbers]
     if any(row is None for row in known):
-        return "without Hounsfield units"
+        return NO_UNITS
     gain, offset = (
         np.array([_value(row, column, name) for row in known if row is not None])
         for column in ("hu_gain", "hu_offset")
     )
     if not (np.isfinite(gain).all() and np.isfinite(offset).all() and (gain > 0).all()):
-        return "without Hounsfield units"
+        return NO_UNITS
     return Stack(
         patient,
         nodule,

@@ -12,6 +12,7 @@ from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.adding import add_beside
 from napari_ssn.gui.layers.reticle import Reticle
 from napari_ssn.session import Session
+from napari_ssn.text.dock import place_line
 
 if TYPE_CHECKING:
     from napari_ssn.gui.layers.picture import Picture
@@ -39,10 +40,7 @@ class Centre:
         centre, display = self._session.setup.centre, self._picture.display
         if centre is None or display is None:
             return ""
-        shown = display.reorientation.index_to_display(centre, display.image_space)
-        if len(shown) == 3:
-            return f"Slice {shown[0]}, col. {shown[2]}, row {shown[1]}"
-        return f"Column {shown[1]}, row {shown[0]}"
+        return place_line(display.reorientation.index_to_display(centre, display.image_space))
 
     def place_at(self, position: tuple[float, ...]) -> bool:
         """Put it on a place in the world; whether that lies in the image."""

@@ -27,7 +27,7 @@ from napari_ssn.gui.widgets.parts import Block, button, row, say, text
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
 from napari_ssn.session.archive import Archive
-from napari_ssn.text.archive import SECRETS, series_line, study_line
+from napari_ssn.text.archive import SECRETS, TRUSTED, sending_line, series_line, study_line
 from napari_ssn.text.forms import asked
 
 # Of the screen's height: a window has a frame.
@@ -75,7 +75,7 @@ class ArchiveDialog(QDialog):
         self.adding: Form[NewServer] = Form(NewServer(), lambda _: None)
         for form, name, words in (
             (self.adding, "address", "https://pacs.example.org/dicom-web"),
-            (self.adding, "certificates", "those that this computer trusts"),
+            (self.adding, "certificates", TRUSTED),
             (self.form, "since", "2025-03-01"),
             (self.form, "until", "2025-09-30"),
             (self.form, "modality", "CT"),
@@ -233,8 +233,7 @@ class SendPanel(Block):
         _show_progress(self.bar, self.stop, archive if sending else None)
         words, failed = archive.told, archive.left
         if sending:
-            done, count = archive.step
-            words, failed = f"Sending {done} of {count} …" if count else "Sending …", False
+            words, failed = sending_line(*archive.step), False
         elif not words and archive.sending_failed:
             words, failed = archive.words, True
         say(self.status, words, "error" if failed else "")
@@ -258,8 +257,8 @@ class ArchiveRooms:
         self.archive = Archive(Worker(), lambda: session.files.exported)
         self.dialog: ArchiveDialog | None = None
         self.send = SendPanel(self.archive, self.open)
-        words = "Open a series from an archive (PACS)"
-        self.button = button("↓", words, "small", name="Open from PACS")
+        tip = "Open a series from an archive (PACS)"
+        self.button = button("↓", tip, "small", name="Open from PACS")
         self.button.clicked.connect(self.open)
         self.archive.opened.connect(self._came)
         self.archive.changed.connect(self._refresh)

@@ -18,14 +18,7 @@ from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.widgets.parts import Block, button, say, text
 from napari_ssn.session import Chosen, Session
 from napari_ssn.session.members import MAP_PATTERNS
-from napari_ssn.text.ensembles import (
-    IMAGE_FIRST,
-    NO_FRACTIONS,
-    NO_LABELS,
-    OTHER_GRID,
-    SELECT_LAYERS,
-    chosen_line,
-)
+from napari_ssn.text import ensembles as said
 
 
 class EnsembleRows(Block):
@@ -86,10 +79,10 @@ class EnsembleRows(Block):
             and getattr(one, "__wrapped__", one) is not image
         ]
         if len(layers) < 2:
-            self._session.tell(SELECT_LAYERS, error=True)
+            self._session.tell(said.SELECT_LAYERS, error=True)
             return
         if self._picture.display is None:
-            self._session.tell(IMAGE_FIRST, error=True)
+            self._session.tell(said.IMAGE_FIRST, error=True)
             return
         maps = []
         for layer in layers:
@@ -110,14 +103,14 @@ class EnsembleRows(Block):
         if isinstance(layer, Labels):
             labels = _as_labels(self._picture.laid(layer))
             if labels is None:
-                raise DataError(NO_LABELS)
+                raise DataError(said.NO_LABELS)
             return labels
         found = self._picture.on_grid(layer)
         if found is None:
-            raise DataError(OTHER_GRID)
+            raise DataError(said.OTHER_GRID)
         fractions = _as_fractions(found)
         if fractions is None:
-            raise DataError(NO_FRACTIONS)
+            raise DataError(said.NO_FRACTIONS)
         return fractions
 
     def refresh(self) -> None:
@@ -126,7 +119,7 @@ class EnsembleRows(Block):
         self.setVisible(chosen is not None)
         if chosen is not None:
             folder = len(chosen.paths) == 1
-            say(self.what, chosen_line(len(chosen.paths), len(chosen.maps), folder))
+            say(self.what, said.chosen_line(len(chosen.paths), len(chosen.maps), folder))
 
 
 def _as_labels(values: NDArray[np.generic]) -> NDArray[np.uint8] | None:

@@ -8,8 +8,8 @@ from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.parts import Section, button, check, say, strip, text
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session
+from napari_ssn.text import lesions as said
 from napari_ssn.text.ensembles import lesion_tips
-from napari_ssn.text.lesions import COLUMNS, RANGE_TIP, left_out, presence_tip
 from napari_ssn.text.sizes import percent
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class LesionPanel(Section):
         # What was found last, and the same where it is several.
         self._seen: Lesions | None = None
         self._listed: Lesions | None = None
-        self.table = Table(COLUMNS, 2, _ROWS)
+        self.table = Table(said.COLUMNS, 2, _ROWS)
         self.alone = check("", "The boundary slider then moves this lesion, and no other")
         self.all = button("All lesions", "Back to moving all that do not stand alone", "small")
         self.chosen = strip([(self.alone, 1), self.all])
@@ -93,7 +93,7 @@ class LesionPanel(Section):
             lesions.rules.draws,
             self._session.walk.here.members,
         )
-        self.table.horizontalHeaderItem(2).setToolTip("" if members else RANGE_TIP)
+        self.table.horizontalHeaderItem(2).setToolTip("" if members else said.RANGE_TIP)
         self.table.set_rows(len(lesions.found))
         for at, lesion in enumerate(lesions.found):
             size = lesion.size
@@ -105,9 +105,10 @@ class LesionPanel(Section):
             )
             for column, words in enumerate(cells):
                 self.table.put(at, column, words)
-            tips = (RANGE_TIP, presence_tip(lesion.existence, lesion.existence_error, draws))
+            share, error = lesion.existence, lesion.existence_error
+            tips = (said.RANGE_TIP, said.presence_tip(share, error, draws))
             if members:
-                tips = lesion_tips(lesion.existence, members, result.noun)
+                tips = lesion_tips(share, members, result.noun)
             for column, tip in enumerate(tips, start=2):
                 self.table.item(at, column).setToolTip(tip)
 
@@ -115,13 +116,13 @@ class LesionPanel(Section):
         walk = self._session.walk
         if walk.choice.points:
             # Lesions are told apart once, so that no number changes its lesion.
-            say(self.dropped, "range, share: without points")
+            say(self.dropped, said.WITHOUT_POINTS)
             return
         if walk.choice.only:
-            say(self.dropped, "range: of all hypotheses")
+            say(self.dropped, said.OF_ALL)
             return
-        measure = result.measure
-        say(self.dropped, left_out(lesions.dropped, measure.amount_here(lesions.rules.smallest)))
+        smallest = result.measure.amount_here(lesions.rules.smallest)
+        say(self.dropped, said.left_out(lesions.dropped, smallest))
 
     def _show_selected(self, lesions: Lesions) -> None:
         walk = self._session.walk
@@ -135,4 +136,4 @@ class LesionPanel(Section):
             self.table.clearSelection()
         else:
             self.table.selectRow(walk.selected - 1)
-            self.alone.setText(f"Move lesion {walk.selected} alone")
+            self.alone.setText(said.alone_line(walk.selected))

@@ -14,14 +14,7 @@ from napari_ssn.gui.widgets.parts import Block, button, combo, line, row, set_ro
 from napari_ssn.gui.widgets.wheel import unturned
 from napari_ssn.prediction.choice import Question
 from napari_ssn.session import Session
-from napari_ssn.text.asking import (
-    ASK_TIP,
-    PRESS_AND_CLICK,
-    WHAT_IS_ANSWERED,
-    answer_tip,
-    condition_tip,
-    question_line,
-)
+from napari_ssn.text import asking as said
 from napari_ssn.text.dock import CLICK_OR_ESCAPE
 from napari_ssn.text.sizes import capital, cut
 
@@ -46,7 +39,7 @@ class OutcomePanel(Block):
         self._session = session
         # Whether the size in the box is a person's, or follows the result.
         self._typed = False
-        self.toggle = button("Ask…", ASK_TIP, "small")
+        self.toggle = button("Ask…", said.ASK_TIP, "small")
         self.toggle.setCheckable(True)
         self.label = combo("Label that is asked about")
         self.kind = combo("What is asked of it")
@@ -158,14 +151,14 @@ class OutcomePanel(Block):
         if asking.label is not None:
             words = CLICK_OR_ESCAPE
         if not words and self.kind.currentData() == "reaches":
-            words = PRESS_AND_CLICK
-        self.answer.setText(words or WHAT_IS_ANSWERED)
+            words = said.PRESS_AND_CLICK
+        self.answer.setText(words or said.WHAT_IS_ANSWERED)
         set_role(self.answer, "warn" if unusable else "muted" if answer is None else "")
         told = ""
         if answer is not None:
             name = result.labels[answer.question.label]
-            asked = question_line(result.measure, name, *answer.question.asked)
-            tip = answer_tip(answer.rare, answer.usable, answer.effective, answer.reliable)
+            asked = said.question_line(result.measure, name, *answer.question.asked)
+            tip = said.answer_tip(answer.rare, answer.usable, answer.effective, answer.reliable)
             told = f"{asked}. {tip}"
         self.answer.setToolTip(told)
         self.keep.setVisible(answer is not None and answer.usable)
@@ -184,10 +177,10 @@ class OutcomePanel(Block):
         for question, shown in self._rows:
             name = result.labels[question.label]
             measure, here = result.measure, question not in broken
-            words = f"Only: {question_line(measure, cut(name, _LONG), *question.asked)}"
+            words = f"Only: {said.question_line(measure, cut(name, _LONG), *question.asked)}"
             shown.words.setText(words if here else f"{words} · not here")
-            whole = f"Only: {question_line(measure, name, *question.asked)}"
-            shown.words.setToolTip(f"{whole}. {condition_tip(effective, not here)}")
+            whole = f"Only: {said.question_line(measure, name, *question.asked)}"
+            shown.words.setToolTip(f"{whole}. {said.condition_tip(effective, not here)}")
             set_role(shown.words, "warn" if question in broken else "")
 
     def _list(self, only: tuple[Question, ...]) -> None:

@@ -19,8 +19,9 @@ from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.parts import Section, button, line, say, text
 from napari_ssn.prediction.shown import Part
 from napari_ssn.session import Note, Session
-from napari_ssn.text.dock import EXPORTS_SHOWN, JSON_BESIDE, WOULD_REPLACE_IMAGE, may_replace_line
+from napari_ssn.text import dock as said
 from napari_ssn.text.forms import asked
+from napari_ssn.text.hindrances import NO_PROBABILITIES, NOT_FROM_DICOM, STILL_COMPARING
 from napari_ssn.text.results import breakable, file_name, shortened
 
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
@@ -66,9 +67,6 @@ _PARTS = {
     ),
     "volumes": _Part("Volumes", "volumes", (".csv",), "Sizes of all cards, and the ranges"),
 }
-_NO_SERIES = "A DICOM segmentation needs an image that was opened from DICOM"
-_NO_SEGMENTS = "A segmentation of 3D Slicer holds no probabilities"
-_COMPARING = "The hypotheses are still being compared"
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ class ExportPanel(Section):
         # Of the very name that was given the dialog has asked; of one with a suffix, nobody.
         own = str(path) == answer
         if self._picture.is_file_of(path):
-            words = WOULD_REPLACE_IMAGE
+            words = said.WOULD_REPLACE_IMAGE
             self._session.tell(words, True, "export")
             return
         if not own and path.is_file():
@@ -197,13 +195,13 @@ class ExportPanel(Section):
         summed = session.summary.dealt and session.ranges is not None
         for index, (other, part) in enumerate(_PARTS.items()):
             late = {"cards": not session.summary.dealt, "report": not summed, "volumes": not summed}
-            _offer(self.part, index, _COMPARING if late.get(other, False) else "", part.tip)
+            _offer(self.part, index, STILL_COMPARING if late.get(other, False) else "", part.tip)
         for index in range(self.format.count()):
             suffix, obstacle = self.format.itemText(index), ""
             if suffix.endswith(_ARCHIVE) and not session.files.from_dicom:
-                obstacle = _NO_SERIES
+                obstacle = NOT_FROM_DICOM
             elif suffix == ".seg.nrrd" and key == "probability":
-                obstacle = _NO_SEGMENTS
+                obstacle = NO_PROBABILITIES
             _offer(self.format, index, obstacle, {**_FORMATS, **_OTHERS}.get(suffix, ""))
             if obstacle and index == self.format.currentIndex():
                 self.format.setCurrentIndex(0)
@@ -233,8 +231,8 @@ class ExportPanel(Section):
     def _describe(self, told: str) -> None:
         """What would be written now; a DICOM segmentation tells something of the patient."""
         if self._session.result is None:
-            say(self.what, EXPORTS_SHOWN, "muted")
-            self.what.setToolTip(JSON_BESIDE)
+            say(self.what, said.EXPORTS_SHOWN, "muted")
+            self.what.setToolTip(said.JSON_BESIDE)
             return
         obstacle = self._session.files.obstacle
         if obstacle is not None:
@@ -248,7 +246,7 @@ class ExportPanel(Section):
         ends = Qt.TextElideMode.ElideRight, Qt.TextElideMode.ElideMiddle
         self.what.setElideMode(ends[not self._session.result.measure.here])
         say(self.what, f"{words}.", "muted")
-        sidecar = "" if self._form.value.part in ("report", "volumes") else f". {JSON_BESIDE}"
+        sidecar = "" if self._form.value.part in ("report", "volumes") else f". {said.JSON_BESIDE}"
         self.what.setToolTip(f"{words}{sidecar} {told}".strip())
 
     def _said(self, wish: Wish) -> Note | None:
@@ -261,23 +259,12 @@ class ExportPanel(Section):
         return note if self._note[1] == now else None
 
     def _words(self) -> str:
-        session, key = self._session, self._form.value.part
+        session, part = self._session, self._form.value.part
         assert session.result is not None
-        whose = " of the greyed, earlier result" if session.stale else ""
-        if key == "cards":
-            count = len(session.cards.cards) if session.cards is not None else 0
-            return f"Exports the {count} cards{whose}"
-        if key == "probability":
-            return f"Exports how likely each label is{whose}"
-        if key == "report":
-            return f"Exports a page with pictures{whose}"
-        if key == "volumes":
-            return f"Exports all sizes and ranges{whose}"
-        what = " the greyed, earlier result" if session.stale else ""
-        shown = shown_words(session)
-        words = f"Exports{what}: {shown[0].lower()}{shown[1:]}"
+        cards = len(session.cards.cards) if session.cards is not None else 0
+        words = said.exports_line(part, cards, shown_words(session), session.stale)
         counts = session.walk.counts
-        if counts is not None and len(counts) == 2 and counts[1]:
+        if part == "shown" and counts is not None and len(counts) == 2 and counts[1]:
             words += f", {session.result.measure.amount_here(int(counts[1]))}"
         return words
 
@@ -300,7 +287,7 @@ def with_suffix(name: str, suffix: str) -> Path:
 def may_replace(parent: QWidget, name: str) -> bool:
     """Ask whether a file may be replaced."""
     yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-    words = may_replace_line(name)
+    words = said.may_replace_line(name)
     return bool(QMessageBox.question(parent, "Export", words, yes | no, no) == yes)
 
 

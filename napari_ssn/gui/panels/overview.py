@@ -12,7 +12,7 @@ from napari_ssn.gui.layers.colours import TONES
 from napari_ssn.gui.widgets.parts import Section, button, combo, say, text
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
-from napari_ssn.text.overview import missing_line, probability_tip, unlike_line
+from napari_ssn.text.overview import SCALE, missing_line, probability_tip, unlike_line, votes_scale
 from napari_ssn.text.sizes import capital
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class OverviewPanel(Section):
         outer, median, inner = TONES
         self.probability = QLabel()
         self.probability.setFixedHeight(16)
-        self.probability.setText("probability 0 to 1")
+        self.probability.setText(SCALE)
         self.probability.setAlignment(Qt.AlignmentFlag.AlignCenter)
         across = "qlineargradient(x1:0, y1:0, x2:1, y2:0"
         stops = f"stop:0 {BACK}, stop:0.05 {outer}, stop:0.5 {median}, stop:1 {inner})"
@@ -106,7 +106,7 @@ class OverviewPanel(Section):
         self.probability.setVisible("probability" in overviews.wanted)
         self.probability.setToolTip(_tip(probable))
         votes = None if probable is None or not probable.noun else probable.draws
-        self.probability.setText("probability 0 to 1" if votes is None else f"votes 0 to {votes}")
+        self.probability.setText(SCALE if votes is None else votes_scale(votes))
         self.boxplot.setVisible("boxplot" in overviews.wanted)
         self._show_unlike()
 

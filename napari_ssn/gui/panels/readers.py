@@ -22,7 +22,7 @@ from napari_ssn.gui.widgets.parts import Section, button, check, combo, fill, sa
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session
 from napari_ssn.session.reading import Made
-from napari_ssn.text.readers import COLUMNS, NO_OUTLINES, RUN_FIRST, size_heading
+from napari_ssn.text.readers import COLUMNS, NO_OUTLINES, RUN_FIRST, size_heading, ticked_line
 from napari_ssn.text.sizes import capital
 
 ADJUDICATED = "Outline of all"
@@ -111,7 +111,7 @@ class ReadersPanel(Section):
             try:
                 values.append(self._drawings.values_of(layer))
             except SSNError as error:
-                self._session.tell(f"Outline {number} of those ticked: {error}", error=True)
+                self._session.tell(ticked_line(number, str(error)), error=True)
                 return
         for layer in chosen:
             # The image is to be seen under them, and the lines of all.

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
     from napari_ssn.prediction.prediction import Prediction
 
-_OVERALL = "How far from the mean all hypotheses lie; 0 is the mean alone"
-_LABEL = "How far this label's own part of the uncertainty reaches"
+_OVERALL_TIP = "How far from the mean all hypotheses lie; 0 is the mean alone"
+_LABEL_TIP = "How far this label's own part of the uncertainty reaches"
 
 
 def _factors(names: Sequence[str]) -> Any:
     """Model of the factors: overall, then one for each name; the background's is the last."""
     how: dict[str, Any] = {"min": 0, "max": 3, "step": 0.1, "decimals": 2, "suffix": " ×"}
-    rows = [("Overall", _OVERALL), *((f"    {capital(name)}", _LABEL) for name in names)]
+    rows = [("Overall", _OVERALL_TIP), *((f"    {capital(name)}", _LABEL_TIP) for name in names)]
     return make_dataclass(
         "Factors",
         [(f"factor_{k}", float, asked(1.0, *words, **how)) for k, words in enumerate(rows)],

@@ -13,7 +13,7 @@ from napari_ssn.gui.panels.opening import OpeningPanel
 from napari_ssn.gui.widgets.parts import Block, button, text
 from napari_ssn.samples import COUNT, sample, with_hash
 from napari_ssn.session import Session
-from napari_ssn.text.dock import DROP_HERE, WHAT_HAPPENS
+from napari_ssn.text.dock import DROP_HERE, OPEN_OR_TRY, WHAT_HAPPENS
 
 
 class StartPanel(Block):
@@ -50,7 +50,7 @@ class StartPanel(Block):
         self.open.setMenu(self._open_menu)
         self.samples.setMenu(self._sample_menu)
         session.sidecars.wanted.connect(self.find)
-        self.below(text("Open a scan, or try a sample", "headline"))
+        self.below(text(OPEN_OR_TRY, "headline"))
         self.below([(self.open, 1), (self.samples, 1)])
         self.below(text(DROP_HERE, "muted"), text(WHAT_HAPPENS, "muted"))
 

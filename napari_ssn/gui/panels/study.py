@@ -17,21 +17,15 @@ from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.session import Session
 from napari_ssn.session.keeping import EVERY_S, Keeping, Offer, offers
 from napari_ssn.session.runner import Runner
-from napari_ssn.text.results import (
-    DISCARD,
-    LOOKING,
-    STUDY_SUFFIX,
-    offer_line,
-    study_name,
-    unread_line,
-)
+from napari_ssn.text import results as said
 
-_PATTERN = f"Study (*{STUDY_SUFFIX})"
+_PATTERN = f"Study (*{said.STUDY_SUFFIX})"
 _WHAT = "Study or exported result"
-_EXISTING = f"{_WHAT} (*{STUDY_SUFFIX} *.json)"
+_EXISTING = f"{_WHAT} (*{said.STUDY_SUFFIX} *.json)"
 #: Entry of the menu that opens images, and what it says.
 OPEN = f"{_WHAT}…"
 OPEN_TIP = "Go on where a study was saved, or a result exported (its .json)"
+_IMAGES_TIP = "Their values go into the file; without, it opens on them alone"
 _TIP = "All results, with points and what was kept, in one file; no names, and no image"
 
 
@@ -59,7 +53,7 @@ class OfferPanel(Section):
         self.resume = button("Resume", "Bring its results back, each onto its image", "small")
         self.drop = button("Discard", "Delete what was kept of that session", "small")
         self.waits = text("", "warn")
-        self.looks = text(LOOKING, "muted")
+        self.looks = text(said.LOOKING, "muted")
         self.leave = button("Cancel", "Do not look for the image of the exported result", "small")
         self.below(self.what, [1, self.resume, self.drop])
         self.below(self.waits, [(self.looks, 1), self.leave])
@@ -105,9 +99,9 @@ class OfferPanel(Section):
         newest = self.offers[0] if self.offers else None
         words = ""
         if newest is not None and newest.problem:
-            words = unread_line(newest.problem)
+            words = said.unread_line(newest.problem)
         elif newest is not None:
-            words = offer_line(newest.results, newest.saved)
+            words = said.offer_line(newest.results, newest.saved)
         say(self.what, words)
         self.resume.setVisible(newest is not None and not newest.problem)
         self.drop.setVisible(newest is not None)
@@ -148,7 +142,7 @@ class StudyPanel(QWidget):
         self.open = self._menu.addAction("Open study…", self.open_study)
         for action, tip in (
             (self.save, _TIP),
-            (self.save_all, "Their values go into the file; without, it opens on them alone"),
+            (self.save_all, _IMAGES_TIP),
             (self.open, OPEN_TIP),
         ):
             action.setToolTip(tip)
@@ -164,13 +158,13 @@ class StudyPanel(QWidget):
 
     def save_study(self, pixels: bool) -> None:
         """Ask for a place and save there, with the images or without."""
-        answer = self.ask(self, study_name(), _PATTERN)
+        answer = self.ask(self, said.study_name(), _PATTERN)
         if not answer:
             return
         path, own = Path(answer), True
-        if not path.name.lower().endswith(STUDY_SUFFIX):
+        if not path.name.lower().endswith(said.STUDY_SUFFIX):
             # Of the name with its suffix the dialog has not asked.
-            path = path.with_name(path.name + STUDY_SUFFIX)
+            path = path.with_name(path.name + said.STUDY_SUFFIX)
             own = path.is_file() and self.confirm(self, path.name)
             if path.is_file() and not own:
                 return
@@ -203,7 +197,7 @@ class StudyPanel(QWidget):
 def may_discard(parent: QWidget) -> bool:
     """Ask whether what was kept of a session may be deleted."""
     yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-    return bool(QMessageBox.question(parent, "Discard", DISCARD, yes | no, no) == yes)
+    return bool(QMessageBox.question(parent, "Discard", said.DISCARD, yes | no, no) == yes)
 
 
 def ask_for_study(parent: QWidget, name: str, pattern: str) -> str:

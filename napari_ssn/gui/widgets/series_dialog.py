@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ssn.session import Several
+from napari_ssn.text.archive import there_are
 
 
 class SeriesDialog(QDialog):
@@ -42,7 +43,7 @@ class SeriesDialog(QDialog):
             QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel
         )
         layout = QVBoxLayout(self)
-        layout.addWidget(QLabel(f"There are {len(what.entries)} {what.kind}. Open:"))
+        layout.addWidget(QLabel(there_are(len(what.entries), what.kind)))
         layout.addWidget(self.list)
         self.remark = QLabel(what.remark)
         self.remark.setWordWrap(True)

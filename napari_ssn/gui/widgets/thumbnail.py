@@ -9,6 +9,7 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_ssn.gui.widgets.parts import Block, text
+from napari_ssn.text.follow import NOT_IN_SCAN
 
 #: Pixels of a picture's side, at least.
 SIDE = 128
@@ -46,7 +47,7 @@ class Thumbnail(Block):
         """Show a picture (h, w, 3), or that there is none, and a day as far as it is known."""
         self.caption.setText(f"{self._name} {day}".strip())
         if pixels is None:
-            self.picture.setText("not in this scan")
+            self.picture.setText(NOT_IN_SCAN)
             return
         height, width = pixels.shape[:2]
         image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
