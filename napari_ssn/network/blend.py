@@ -127,9 +127,8 @@ class Blender:
         """Shares of a tile in some of its voxels, times the unit."""
         weight = torch.full((), self.unit)
         for axis, (vector, part) in enumerate(zip(tile.weights, own, strict=True)):
-            shape = [1] * len(tile.weights)
-            shape[axis] = -1
-            weight = weight * torch.from_numpy(vector[part]).reshape(shape)
+            behind = [1] * (len(tile.weights) - 1 - axis)
+            weight = weight * torch.from_numpy(vector[part]).reshape(-1, *behind)
         return weight.to(self.device)
 
     def slab(self, voxels: tuple[range, ...], between: Between = lambda: None) -> Parameters:
@@ -196,10 +195,9 @@ class Blender:
             if back:
                 low, high = len(held) - 1 - low[::-1], len(held) - 1 - high[::-1]
                 weight = weight[::-1]
-            shape = [1] * len(voxels)
-            shape[axis] = -1
+            behind = [1] * (len(voxels) - 1 - axis)
             before, after, later = (tensor_of(a).to(self.device) for a in (low, high, weight))
-            picks.append((axis, before, after, None if line.plain else later.reshape(shape)))
+            picks.append((axis, before, after, None if line.plain else later.reshape(-1, *behind)))
         return picks
 
     def _mapped(

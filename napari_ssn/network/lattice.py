@@ -108,10 +108,9 @@ def sample(data: NDArray[np.float32], lines: Sequence[Line]) -> NDArray[np.float
         if line.plain:
             continue
         voxels, weights = line.taps()
-        shape = [1] * out.ndim
-        shape[axis] = line.count
+        behind = [1] * (out.ndim - 1 - axis)
         total = np.zeros((*out.shape[:axis], line.count, *out.shape[axis + 1 :]), np.float32)
         for voxel, weight in zip(voxels.T, weights.T, strict=True):
-            total += np.take(out, voxel, axis) * weight.reshape(shape)
+            total += np.take(out, voxel, axis) * weight.reshape(-1, *behind)
         out = total
     return np.ascontiguousarray(out, np.float32)

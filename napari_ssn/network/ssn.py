@@ -166,9 +166,8 @@ class SSN(nn.Module):
         for axis, count in enumerate(self.offset_columns):
             size, width = space[axis], self.radius[axis]
             line = torch.arange(size, device=device, dtype=torch.float32) - size // 2
-            shape = [1] * len(space)
-            shape[axis] = size
-            weights[column : column + count] *= torch.tanh(line / width).reshape(shape)
+            behind = [1] * (len(space) - 1 - axis)
+            weights[column : column + count] *= torch.tanh(line / width).reshape(-1, *behind)
             column += count
         return weights
 
@@ -230,9 +229,8 @@ def _bump(space: Sequence[int], radius: Sequence[float], device: torch.device) -
         # Voxel size // 2 is the one that was clicked. In units of the first axis' width.
         line = torch.arange(size, device=device, dtype=torch.float32) - size // 2
         line = line * (radius[0] / width)
-        shape = [1] * len(space)
-        shape[axis] = size
-        squared = squared + line.square().reshape(shape)
+        behind = [1] * (len(space) - 1 - axis)
+        squared = squared + line.square().reshape(-1, *behind)
     return torch.exp(-squared / (2 * radius[0] ** 2))
 
 
