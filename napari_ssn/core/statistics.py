@@ -315,8 +315,7 @@ def bootstrap_median(
         >>> ssn.metrics.bootstrap_median([1.0, 1.0, 5.0], patients)
         Interval(mean=1.0, low=1.0, high=5.0)
     """
-    plain = bootstrap_interval(values, groups, level, 1, seed)  # says what is wrong with them
-    assert np.isfinite(plain.mean)
+    bootstrap_interval(values, groups, level, 1, seed)  # says what is wrong with them
     x = np.asarray(values, dtype=np.float64)
     order = np.argsort(x, kind="stable")
     kinds, index = np.unique(np.asarray(groups), return_inverse=True)

@@ -34,14 +34,12 @@ def apart_from(
     """
     corners = np.ones((3,) * label_map.ndim)
     steps = Affine(affine).steps[:, : label_map.ndim]
-    found = []
+    found = [0] * (classes - 1)
     for label, box in enumerate(boxes_of(label_map, classes), start=1):
         if box is None:
-            found.append(0)
             continue
         parts, count = ndimage.label(label_map[box] == label, corners)
         if count == 1:
-            found.append(0)
             continue
         here = np.array(point) - [one.start for one in box]
         inside = (here >= 0).all() and (here < parts.shape).all()
@@ -50,7 +48,7 @@ def apart_from(
             voxels = np.argwhere(parts)
             away = np.linalg.norm((voxels - here) @ steps.T, axis=1)
             main = int(parts[tuple(voxels[away.argmin()])])
-        found.append(int(np.count_nonzero(parts) - np.count_nonzero(parts == main)))
+        found[label - 1] = int(np.count_nonzero(parts) - np.count_nonzero(parts == main))
     return tuple(found)
 
 
