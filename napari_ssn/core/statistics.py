@@ -325,8 +325,7 @@ def bootstrap_median(
         reached = np.cumsum(weighed, axis=-1)
         half = reached[..., -1:] / 2
         # A hair less: sums of the same weights differ by their rounding.
-        found: Floats = x[order][(reached >= half * (1 - 1e-12)).argmax(-1)]
-        return found
+        return np.asarray(x[order][(reached >= half * (1 - 1e-12)).argmax(-1)])
 
     low, high = np.quantile(middle(weights), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(middle(np.ones(len(x)))), float(low), float(high))

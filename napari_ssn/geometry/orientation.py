@@ -215,8 +215,7 @@ def shown_directions(upright: int, ndim: int) -> tuple[Direction, ...]:
 def direction_cosines(affine: Floats) -> Floats:
     """Unit directions of a grid's axes, (3, 3): column j is that of axis j."""
     columns = np.asarray(affine, dtype=np.float64)[:3, :3]
-    cosines: Floats = columns / np.linalg.norm(columns, axis=0)
-    return cosines
+    return np.asarray(columns / np.linalg.norm(columns, axis=0))
 
 
 def tilt_degrees(affine: Floats) -> float:

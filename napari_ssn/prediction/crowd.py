@@ -100,8 +100,7 @@ def map_of(prediction: Prediction, member: int) -> Labels:
     assert members is not None
     if prediction.spread.changed and member in members.outlined:
         return prediction.dist.label_map(members.z[member])
-    found: Labels = members.label_maps[member]
-    return found
+    return np.asarray(members.label_maps[member])
 
 
 def member_counts(prediction: Prediction, crowd: Crowd) -> Ints:

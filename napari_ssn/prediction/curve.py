@@ -50,8 +50,7 @@ class Curve:
 
     def at(self, sigma: float) -> Ints:
         """Voxels of each label at a stop, (C,)."""
-        row: Ints = self.counts[stop_of(sigma, self.reach)]
-        return row
+        return np.asarray(self.counts[stop_of(sigma, self.reach)])
 
     def at_each_lesion(self, choice: Choice) -> Ints | None:
         """Voxels of each label in each lesion's part, (K + 1, C); None where they are not known."""

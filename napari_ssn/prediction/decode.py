@@ -65,8 +65,7 @@ def member_z(prediction: Prediction, member: int) -> Floats:
     members = prediction.members
     if members is None or member not in members.outlined:
         raise ValueError(f"member: expected one that outlines anything, got {member}")
-    found: Floats = members.z[member]
-    return found
+    return np.asarray(members.z[member])
 
 
 def labels_in(

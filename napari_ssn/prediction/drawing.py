@@ -89,8 +89,7 @@ def as_drawing(values: NDArray[np.generic], space: Sequence[int], labels: Sequen
                 f"The drawing has {len(found)} labels ({_listed(found)}) and the model tells one "
                 f"thing apart, {labels[1]}: draw it with one label."
             )
-        inside: Labels = (values != 0).astype(np.uint8)
-        return inside
+        return np.asarray((values != 0).astype(np.uint8))
     if found.min() < 0 or found.max() >= len(labels):
         known = ", ".join(
             str(k) if is_number(name) else f"{k} {name}" for k, name in enumerate(labels) if k > 0
@@ -204,8 +203,7 @@ def smaller(sizes: Ints, drawn: Ints) -> Floats:
 
     Those of the same size count half.
     """
-    found: Floats = ((sizes < drawn) + 0.5 * (sizes == drawn)).mean(0)
-    return found
+    return np.asarray(((sizes < drawn) + 0.5 * (sizes == drawn)).mean(0))
 
 
 def _sizes(prediction: Prediction, cancel: Cancel) -> Ints:

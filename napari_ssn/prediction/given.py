@@ -175,8 +175,7 @@ class Given:
     ) -> Floats:
         """What a walk starts from: the mean's z (R,), or a draw."""
         if sample is not None:
-            draw: Floats = self.draws(points, sample + 1, seed, only)[-1]
-            return draw
+            return np.asarray(self.draws(points, sample + 1, seed, only)[-1])
         if only:
             return self.outcome(points, only).centre
         return self.posterior(points).mean if points else np.zeros(self.dist.rank)

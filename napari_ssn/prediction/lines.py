@@ -133,8 +133,7 @@ def _margins(
             logits[:, alone] = mean[:, alone] + np.tensordot(z[:rank], factor[:, :, alone], 1)
     own = logits[1:].max(0) if label is None else logits[label]
     others = logits[0] if label is None else np.delete(logits, label, axis=0).max(0)
-    found: Floats = own - others
-    return found
+    return np.asarray(own - others)
 
 
 def share_lines(

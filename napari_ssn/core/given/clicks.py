@@ -84,8 +84,7 @@ def _voxels(dist: Decodable, clicks: tuple[Click, ...]) -> Indices:
     outside = ((local < 0) | (local >= dist.space)).any(1)
     if outside.any():
         local_index(dist, clicks[int(outside.argmax())].index)
-    found: Indices = np.ravel_multi_index(tuple(local.T), dist.space)
-    return found
+    return np.asarray(np.ravel_multi_index(tuple(local.T), dist.space))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +112,7 @@ class Margins:
     def noise(self, tolerance: float, edge: float = EDGE) -> Floats:
         """Standard deviation that softens each click, (M,), for a tolerance in those of m."""
         deviation = np.sqrt(np.square(self.factor).sum(1))
-        softened: Floats = np.hypot(tolerance, edge) * deviation + EPSILON
-        return softened
+        return np.asarray(np.hypot(tolerance, edge) * deviation + EPSILON)
 
 
 def margins_of(dist: Decodable, clicks: Iterable[Click]) -> Margins:

@@ -50,8 +50,7 @@ class Near:
 
 def winner(logits: Floats) -> Labels:
     """argmax over classes of (C, V), lowest label first among equals."""
-    found: Labels = logits.argmax(0).astype(np.uint8)
-    return found
+    return np.asarray(logits.argmax(0).astype(np.uint8))
 
 
 def within(

@@ -236,8 +236,7 @@ def _ratio(z: Floats, shifts: Floats, plain: int, count: Ints) -> Floats:
     plain: of the draws those that were not moved; count: those that were, by shift.
     """
     moved = np.exp(z @ shifts.T - 0.5 * np.square(shifts).sum(1))
-    out: Floats = 1 / (plain / len(z) + moved @ (count / len(z)))
-    return out
+    return np.asarray(1 / (plain / len(z) + moved @ (count / len(z))))
 
 
 def _worth(weight: Floats) -> float:
@@ -296,8 +295,7 @@ def _reach(dist: Decodable, click: Click, posterior: Posterior | None, z: Floats
     """How far the click's label leads all others in its voxel; given clicks only whether."""
     if posterior is None:
         margins = margins_of(dist, [click])
-        found: Floats = (z @ margins.factor.T + margins.mean).min(1)
-        return found
+        return np.asarray((z @ margins.factor.T + margins.mean).min(1))
     voxel = int(np.ravel_multi_index(local_index(dist, click.index), dist.space))
     labels = posterior.labels_at(z, np.array([voxel]))[:, 0]
     return np.where(labels == click.label, 0.0, -1.0)

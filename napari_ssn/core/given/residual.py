@@ -192,8 +192,7 @@ class Field:
         first, last = np.maximum(low, 0), np.minimum(low + box, space)
         inside = tuple(map(slice, first - low, last - low))
         index = np.argwhere(marked[inside]) + first
-        found: Indices = np.ravel_multi_index(tuple(index.T), self.dist.space)
-        return found
+        return np.asarray(np.ravel_multi_index(tuple(index.T), self.dist.space))
 
     def reach(self, voxels: Indices) -> Floats:
         """``k(v, anchors)`` of some voxels, scale included, (V, A)."""
@@ -212,8 +211,7 @@ class Field:
         centred = factor - factor.mean(1, keepdims=True)
         # The mean over all pairs of classes of the variance of their margin.
         variance = 2 / (self.dist.classes - 1) * np.square(centred).sum((0, 1))
-        found: Floats = self.residual.amplitude * np.sqrt(np.maximum(variance, _LEAST**2) / 2)
-        return found
+        return np.asarray(self.residual.amplitude * np.sqrt(np.maximum(variance, _LEAST**2) / 2))
 
 
 def _contrasts(classes: int) -> Floats:
@@ -225,8 +223,7 @@ def _contrasts(classes: int) -> Floats:
     for k in range(classes - 1):
         basis[: k + 1, k] = -1.0
         basis[k + 1, k] = k + 1.0
-    found: Floats = basis / np.linalg.norm(basis, axis=0)
-    return found
+    return np.asarray(basis / np.linalg.norm(basis, axis=0))
 
 
 def _places(dist: Decodable, residual: Residual, voxels: Indices) -> Floats:

@@ -84,8 +84,7 @@ class _Target:
         margin = x @ self._rows + self._middle
         factor = log_ndtr(margin / self._noise)
         site = margin * (self._shift - 0.5 * self._precision * margin)
-        value: Floats = (factor - site).sum(1)
-        return value
+        return np.asarray((factor - site).sum(1))
 
 
 def estimate_evidence(spaces: HalfSpaces, belief: Belief, n: int, seed: int) -> tuple[float, float]:

@@ -161,8 +161,7 @@ def _words(dist: PackedDistribution, slot: Bytes, places: Ints, rivals: int) -> 
     low = names[slot[0], at].astype(np.uint32)
     high = names[slot[np.minimum(first, len(slot) - 1), at], at].astype(np.uint32)
     stop = np.where(flips == 0, _NEVER, np.where(flips == 1, first, _OFTEN)).astype(np.uint32)
-    words: NDArray[np.uint32] = stop << 16 | low << 8 | high
-    return words
+    return np.asarray(stop << 16 | low << 8 | high)
 
 
 def flips_along(dist: Decodable, z: ArrayLike, cancel: Cancel = NEVER) -> Flips | None:

@@ -76,5 +76,4 @@ def _thinned(voxels: Counts, step: int) -> Counts:
     if step == 1:
         return voxels
     chosen = first + np.random.default_rng(len(voxels)).integers(0, step, len(first))
-    found: Counts = voxels[np.minimum(chosen, len(voxels) - 1)]
-    return found
+    return np.asarray(voxels[np.minimum(chosen, len(voxels) - 1)])

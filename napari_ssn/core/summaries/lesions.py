@@ -281,8 +281,7 @@ def _nearest(cores: Labels, affine: Floats) -> Labels:
     place = ndimage.distance_transform_edt(
         cores == 0, sampling=spacing, return_distances=False, return_indices=True
     )
-    nearest: Labels = cores[tuple(place)]
-    return nearest
+    return np.asarray(cores[tuple(place)])
 
 
 def _centre(core: Mask, votes: NDArray[np.int32], dist: Decodable) -> tuple[int, ...]:
