@@ -19,6 +19,7 @@ from napari_ssn.core.spread import Spread, spread_out
 from napari_ssn.errors import Cancel
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.arrays import Arrays, Between, Floats, Ints, Labels, Mask, Singles, Where
+from napari_ssn.geometry.boxes import checked_place
 
 if TYPE_CHECKING:
     import torch
@@ -343,15 +344,6 @@ class Decodable(ABC):
         """Check affine, start, image_space and presence of a frozen dataclass; () is the whole."""
         object.__setattr__(self, "presence", check_presence(self.presence))
         object.__setattr__(self, "affine", Affine.checked(self.affine).matrix)
-        start = tuple(map(int, self.start or (0,) * len(self.space)))
-        whole = tuple(map(int, self.image_space or self.space))
-        if len(start) != len(self.space) or len(whole) != len(self.space):
-            raise ValueError(
-                f"start, image_space: expected {len(self.space)} axes, got {start} and {whole}"
-            )
-        if any(s < 0 or s + n > w for s, n, w in zip(start, self.space, whole, strict=True)):
-            raise ValueError(
-                f"start: expected the grid {self.space} at {start} to lie inside {whole}"
-            )
+        start, whole = checked_place(self.space, self.start, self.image_space)
         object.__setattr__(self, "start", start)
         object.__setattr__(self, "image_space", whole)

@@ -64,3 +64,19 @@ def boxes_of(label_map: Labels, classes: int) -> list[Box | None]:
         )
         for one in found
     ]
+
+
+def checked_place(
+    space: tuple[int, ...], start: tuple[int, ...], image_space: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Where a part of an image starts, and the image's shape; () for the part that is all of it.
+
+    ValueError unless the part, of shape ``space``, lies inside.
+    """
+    first = tuple(map(int, start or (0,) * len(space)))
+    whole = tuple(map(int, image_space or space))
+    if len(first) != len(space) or len(whole) != len(space):
+        raise ValueError(f"start, image_space: expected {len(space)} axes, got {first} and {whole}")
+    if any(s < 0 or s + n > w for s, n, w in zip(first, space, whole, strict=True)):
+        raise ValueError(f"start: expected the grid {space} at {first} to lie inside {whole}")
+    return first, whole
