@@ -17,17 +17,9 @@ from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.transforms import NEAR_MM, corners_apart_mm
 from napari_ssn.io.content import Content
 from napari_ssn.io.dicom.series import DicomSeries, short
-from napari_ssn.io.formats import (
-    DICOM_SUFFIX,
-    NIFTI_SUFFIXES,
-    NRRD_SUFFIX,
-    files_of,
-    identity,
-    is_nrrd,
-    stored_of,
-    written_by,
-)
+from napari_ssn.io.formats import files_of, identity, is_nrrd, stored_of, written_by
 from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.known import DICOM_SUFFIX, NIFTI_SUFFIXES, NRRD_SUFFIX
 from napari_ssn.io.labelled import label_kind, narrowed
 from napari_ssn.io.nrrd import plain
 from napari_ssn.io.nrrd_image import read_nrrd_fields

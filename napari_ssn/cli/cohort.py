@@ -33,12 +33,12 @@ from napari_ssn.cli.archives import (
 )
 from napari_ssn.cli.ending import ended_by
 from napari_ssn.cli.options import (
+    FORMATS,
     MOST_SAMPLES,
-    SUFFIXES,
     TO_ARCHIVE,
     Deidentified,
     Depth,
-    Format,
+    OfMaps,
 )
 from napari_ssn.documents.cohort import State
 from napari_ssn.errors import Cancel, Cancelled, DeviceError
@@ -50,9 +50,6 @@ from napari_ssn.text.sizes import plural
 if TYPE_CHECKING:
     from napari_ssn.cohort import review
     from napari_ssn.cohort.archived import Query
-
-# Those of which each file stands alone.
-_FORMATS = {Format.nifti, Format.slicer, Format.dicom, Format.report, Format.labelled}
 
 
 def cohort(
@@ -85,10 +82,9 @@ def cohort(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the samples.")] = 0,
     depth: Depth = None,
     format_: Annotated[
-        list[Format] | None,
+        list[OfMaps] | None,
         typer.Option(
             "--format",
-            metavar="|".join(one.value for one in Format if one in _FORMATS),
             help="Of the label maps. May be given several times.",
             show_default="nifti",
         ),
@@ -159,9 +155,7 @@ def cohort(
     insecure: Insecure = False,
 ) -> None:
     """Segment many scans: label maps, sidecars, a table of sizes and a page to review them."""
-    formats = format_ or [Format.nifti]
-    if foreign := [one for one in formats if one not in _FORMATS]:
-        raise typer.BadParameter(f"A cohort is not written as {foreign[0].value}: see --help.")
+    formats = format_ or ("nifti",)
     if only_sizes and format_:
         raise typer.BadParameter("Without label maps there is no --format.")
     if deidentified and TO_ARCHIVE.isdisjoint(formats):
@@ -196,7 +190,9 @@ def cohort(
         samples=samples,
         seed=seed,
         depth_mm=depth,
-        suffixes=() if only_sizes else tuple(dict.fromkeys(SUFFIXES[one] for one in formats)),
+        suffixes=()
+        if only_sizes
+        else tuple(dict.fromkeys(FORMATS[one].written for one in formats)),
         deidentified=deidentified,
         insist=insist,
     )

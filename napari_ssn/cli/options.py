@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from napari_ssn.io.known import DICOM_SUFFIX, WRITTEN, holding
 from napari_ssn.text.server import USUAL_TOKEN
 
 #: Exit status where a label map is another than was stated.
@@ -59,18 +60,21 @@ Insecure = Annotated[
 ]
 
 
-class Format(StrEnum):
-    """Format of a label map, by the word for it."""
+#: Formats of a result, by the words for them.
+FORMATS = {one.word: one for one in WRITTEN}
+if TYPE_CHECKING:
+    # Nobody knows before which there are.
+    class Format(StrEnum):
+        """Any of them."""
 
-    nifti = "nifti"
-    slicer = "seg.nrrd"
-    dicom = "dicom-seg"
-    report = "dicom-sr"
-    structures = "rtstruct"
-    parametric = "dicom-pm"
-    fractional = "dicom-fractional"
-    labelled = "dicom-labelmap"
-    captured = "dicom-sc"
+    class OfMaps(StrEnum):
+        """Those that hold a label map."""
+
+else:
+    Format = StrEnum("Format", {one: one for one in FORMATS})
+    OfMaps = StrEnum("OfMaps", {one.word: one.word for one in holding("one")})
+#: What goes to an archive, and names the patient.
+TO_ARCHIVE = {word for word, one in FORMATS.items() if one.written.endswith(DICOM_SUFFIX)}
 
 
 class Views(StrEnum):
@@ -112,21 +116,6 @@ class Server(NamedTuple):
         if token_file is not None or certificates is not None or insecure:
             raise typer.BadParameter("--token-file, --certificates and --insecure are for --on.")
         return None
-
-
-#: What goes to an archive, and names the patient.
-TO_ARCHIVE = set(Format) - {Format.nifti, Format.slicer}
-SUFFIXES = {
-    Format.nifti: ".nii.gz",
-    Format.slicer: ".seg.nrrd",
-    Format.dicom: ".dcm",
-    Format.report: ".sr.dcm",
-    Format.structures: ".rtstruct.dcm",
-    Format.parametric: ".pm.dcm",
-    Format.fractional: ".fractional.dcm",
-    Format.labelled: ".labelmap.dcm",
-    Format.captured: ".sc.dcm",
-}
 
 
 def parse_centre(text: str | None) -> tuple[int, ...] | None:

@@ -11,8 +11,8 @@ import typer
 from napari_ssn import cli
 from napari_ssn.cli.options import (
     DIFFERENT,
+    FORMATS,
     MOST_SAMPLES,
-    SUFFIXES,
     TO_ARCHIVE,
     Certificates,
     Deidentified,
@@ -226,7 +226,7 @@ def segment(
         ensemble=Ensemble(tuple(ensemble), rank, width, views) if ensemble else None,
         device=device or "auto",
         server=server,
-        suffixes=tuple(SUFFIXES[one] for one in format_ or [Format.nifti]),
+        suffixes=tuple(FORMATS[one].written for one in format_ or ("nifti",)),
         deidentified=deidentified,
         report=report,
         overwrite=overwrite,

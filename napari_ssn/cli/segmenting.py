@@ -14,7 +14,7 @@ import typer
 from napari_ssn import cli, remote
 from napari_ssn.cli.images import Named, Numbers, Paths, run_on
 from napari_ssn.cli.missing import naming_missing
-from napari_ssn.cli.options import SUFFIXES, Ensemble, Format, Server
+from napari_ssn.cli.options import Ensemble, Server
 from napari_ssn.core.ensemble import WIDTH_MM, Taken
 from napari_ssn.core.members import MANY
 from napari_ssn.documents.card import ModelCard, read_card
@@ -23,19 +23,9 @@ from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.io.dicom.series import DicomSeries, told_of
 from napari_ssn.io.files import check_not_source, check_targets, folder_made, write_files
-from napari_ssn.io.formats import (
-    CAPTURED_SUFFIX,
-    DICOM_SUFFIX,
-    PARAMETRIC_SUFFIX,
-    REPORT_SUFFIX,
-    about,
-    check_series,
-    files_of,
-    is_nifti,
-    is_sidecar,
-    sidecar_path,
-)
+from napari_ssn.io.formats import about, check_series, files_of, is_nifti, is_sidecar, sidecar_path
 from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.known import CAPTURED_SUFFIX, DICOM_SUFFIX, REPORT_SUFFIX, holding
 from napari_ssn.io.outline import read_outline
 from napari_ssn.io.sidecar import write_content
 from napari_ssn.io.table import Row
@@ -66,7 +56,7 @@ from napari_ssn.text.results import maps_in_words
 from napari_ssn.text.sizes import plural
 
 # Ends of what is written of the probability map, and of nothing else.
-_LIKELY = (PARAMETRIC_SUFFIX, SUFFIXES[Format.fractional])
+_LIKELY = tuple(one.written for one in holding("likely") if len(one.holds) == 1)
 
 
 def segment_image(
@@ -107,7 +97,7 @@ def segment_image(
         count, seed: which draws to write; if left out 16, or the members of a small ensemble.
         device: auto, cuda, mps or cpu.
         server: that runs the model, in the place of this computer.
-        suffixes: of the label maps, as `cli.options.SUFFIXES` has them.
+        suffixes: of the label maps, as `io.known.WRITTEN` has them.
         deidentified: whether DICOM segmentations leave out whom they are of.
         report: whether to write report.html too.
         overwrite: whether existing files may be replaced.

@@ -23,8 +23,8 @@ from napari_ssn.errors import DataError, GeometryError, SSNError
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.arrays import Array
 from napari_ssn.geometry.transforms import corners_apart_mm
-from napari_ssn.io.formats import STRUCTURES_SUFFIX
 from napari_ssn.io.hashes import label_map_hash
+from napari_ssn.io.known import STRUCTURES_SUFFIX
 from napari_ssn.io.outline import read_outline
 from napari_ssn.prediction.drawing import drawn_as
 from napari_ssn.prediction.prediction import Prediction

@@ -26,7 +26,8 @@ from napari_ssn.documents.regular import read_text
 from napari_ssn.errors import DataError, ImageError
 from napari_ssn.io.channels import channels_beside, is_numbered
 from napari_ssn.io.dicom.members import SUFFIXES, may_be_dicom
-from napari_ssn.io.formats import FORMATS, is_sidecar, sidecar_path
+from napari_ssn.io.formats import is_sidecar, sidecar_path
+from napari_ssn.io.known import FORMATS
 from napari_ssn.io.omezarr_head import is_zarr
 from napari_ssn.text.cohort import row_of_table
 

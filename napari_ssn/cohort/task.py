@@ -22,8 +22,9 @@ from napari_ssn.errors import DeviceError, ExportError, ImageError, LineError, S
 from napari_ssn.geometry.diameters import Diameter
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.files import make_folder, write_files
-from napari_ssn.io.formats import DICOM_SUFFIX, dicom_home
+from napari_ssn.io.formats import dicom_home
 from napari_ssn.io.hashes import image_hash
+from napari_ssn.io.known import DICOM_SUFFIX
 from napari_ssn.network.inference import Watch
 from napari_ssn.network.models import Model, load_model
 from napari_ssn.network.plan import DEPTH_MM

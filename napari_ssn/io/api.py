@@ -15,7 +15,8 @@ from napari_ssn.io.channels import chosen, read_channels
 from napari_ssn.io.content import Content, Loaded, Model
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import check_targets, write_files
-from napari_ssn.io.formats import DICOM_SUFFIX, about, check_replaceable, encode, read_one
+from napari_ssn.io.formats import about, check_replaceable, encode, read_one
+from napari_ssn.io.known import DICOM_SUFFIX
 from napari_ssn.io.sidecar import described, write_content
 
 __all__ = ["read", "write"]

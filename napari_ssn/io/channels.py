@@ -14,7 +14,8 @@ from napari_ssn.geometry.channels import join
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.dicom.series import apart, check_one_patient
-from napari_ssn.io.formats import FORMATS, read_one
+from napari_ssn.io.formats import read_one
+from napari_ssn.io.known import FORMATS
 
 # nnU-Net numbers the files of a case: ``CASE_0000.nii.gz``, ``CASE_0001.nii.gz``, …
 _NUMBERED = re.compile(r"(?P<case>.+)_(?P<number>\d{4})")

@@ -11,13 +11,7 @@ from napari_ssn.documents.regular import visible
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import NEVER, Cancel, SSNError
 from napari_ssn.io.api import read
-from napari_ssn.io.formats import (
-    dicom_home,
-    frame_of,
-    is_dicom,
-    is_image,
-    is_sidecar,
-)
+from napari_ssn.io.formats import dicom_home, frame_of, is_dicom, is_image, is_sidecar
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.sidecar import sidecar_path
 

@@ -1,28 +1,30 @@
 """Which file is read and written by what, told by its suffix or, for DICOM, its content.
 
-A format is a file of this folder and a line of `FORMATS`, from which window, commands, cohorts and
-sentences have it; what napari hands over is in ``napari.yaml``. Its file is imported when somebody
-reads or writes one: nobody waits for the libraries of formats that they do not use. What it offers:
-
-    read(path, number) -> Volume            each; number: of a series, level or frame
-    read_stored(path) -> Stored             those that may hold several images of one grid
-    encode(content, path, series) -> bytes  those with suffixes that are written
-    encode_several(content, series)         instead, those that write a file beside their own
-    remark(content) -> str                  those but DICOM: what to know of it; perhaps ""
-    label_maps(files, affine, shape, count, labels), checked(files, record)
-                                            those of DICOM: what `verify` compares
+Which formats there are says `known`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from napari_ssn.documents.regular import open_regular
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io.dicom.members import LABELLED_SUFFIX, may_be_dicom
+from napari_ssn.io.dicom.members import may_be_dicom
+from napari_ssn.io.known import (
+    DICOM,
+    DICOM_SUFFIX,
+    FORMATS,
+    MAKING,
+    NIFTI_SUFFIXES,
+    PICTURE,
+    READ,
+    WRITTEN,
+    ZARR,
+    Format,
+    holding,
+)
 from napari_ssn.io.omezarr_head import is_zarr
 from napari_ssn.io.stored import Stored
 
@@ -32,93 +34,11 @@ if TYPE_CHECKING:
     from napari_ssn.io.content import Content
     from napari_ssn.io.dicom.series import DicomSeries
 
-NIFTI_SUFFIXES = (".nii.gz", ".nii")
-NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
-#: Ends of the names of what goes to an archive beside a segmentation.
-REPORT_SUFFIX, STRUCTURES_SUFFIX, PARAMETRIC_SUFFIX = ".sr.dcm", ".rtstruct.dcm", ".pm.dcm"
-CAPTURED_SUFFIX = ".sc.dcm"
-#: Ends of the names of a NIfTI pair's files.
-PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
-PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")
 _READ_AS_DICOM = (".dcm", ".dicom", ".ima", ".zip")
 # What Python and torch pickle.
 _PICKLED = (".pkl", ".pickle", ".pt", ".pth")
 # Bytes in which a sidecar has said that it is one.
 _HEAD = 1024
-
-
-class Format(NamedTuple):
-    """A format by the ends of its files' names, and its file in this folder.
-
-    What is written ``beside`` has that end instead of its own: the file that it refers to.
-    Files with ``frames`` may hold several images of one grid. It is ``said`` so, with its usual
-    ends, and ``needs`` an extra of the package. Of what was written there is a ``caution``.
-    """
-
-    home: str
-    read: tuple[str, ...] = ()
-    written: tuple[str, ...] = ()
-    beside: str = ""
-    frames: bool = False
-    said: str = ""
-    needs: str = ""
-    caution: str = ""
-
-    @property
-    def name(self) -> str:
-        """What it is called, without its ends."""
-        return self.said.partition(" (")[0]
-
-    def known(self) -> Any:
-        """Its file; ImageError or ExportError where a library for it is missing."""
-        try:
-            return import_module(f"napari_ssn.io.{self.home}")
-        except ModuleNotFoundError:
-            if not self.needs:
-                raise
-            error = ExportError if self.written else ImageError
-            raise error(
-                f"{self.name} is {'written' if self.written else 'read'} with libraries that are "
-                f'not installed: pip install "napari-ssn[{self.needs}]".'
-            ) from None
-
-
-_NO_FORMAT = (
-    "Results are written as NIfTI, 3D Slicer segmentation or DICOM segmentation: give the "
-    "file the suffix .nii.gz, .nii, .seg.nrrd or .dcm."
-)
-
-
-def _dicom(
-    home: str, *written: str, beside: str = "", said: str = "DICOM", caution: str = ""
-) -> Format:
-    return Format(f"dicom.{home}", (), written, beside, False, said, "dicom", caution)
-
-
-_CAPTURED = _dicom("captured", CAPTURED_SUFFIX)
-_MAKING = _dicom("making")
-_DICOM = _dicom("read", said="a DICOM series (a folder, a zip or a file of it)")
-_ZARR = Format("omezarr", frames=True, said="OME-Zarr (.zarr)")
-#: DICOM segmentations of whoever wrote them; they are no images.
-SEGMENTS = _dicom("segments", said="A DICOM segmentation")
-_PICTURE = Format("picture", PICTURE_SUFFIXES, said="a grey picture (.png, .tif, .jpg)")
-#: The first whose suffix fits is the one. DICOM and OME-Zarr are told by more than their names.
-FORMATS = (
-    Format("nifti", (*NIFTI_SUFFIXES, *PAIRS), frames=True, said="NIfTI (.nii, .nii.gz, .hdr)"),
-    Format("nifti_write", written=NIFTI_SUFFIXES),
-    Format("nrrd", written=(NRRD_SUFFIX,)),
-    Format("nrrd_image", (".nrrd", ".nhdr"), frames=True, said="NRRD (.nrrd, .nhdr)"),
-    Format("metaimage", (".mha", ".mhd"), frames=True, said="MetaImage (.mha, .mhd)"),
-    Format("mgh", (".mgz", ".mgh"), frames=True, said="FreeSurfer (.mgz)"),
-    _PICTURE,
-    _dicom("structured", REPORT_SUFFIX, beside=DICOM_SUFFIX),
-    _dicom("structures", STRUCTURES_SUFFIX),
-    _dicom("parametric", PARAMETRIC_SUFFIX),
-    _dicom("segmentation", LABELLED_SUFFIX, caution="few viewers read this kind yet"),
-    _dicom("segmentation", DICOM_SUFFIX),
-)
-#: Images that are read, by what a person calls them.
-READ = (_DICOM, *(one for one in FORMATS if one.read and one is not _PICTURE), _ZARR, _PICTURE)
 
 
 def is_nifti(path: Path) -> bool:
@@ -133,7 +53,7 @@ def is_nrrd(path: Path) -> bool:
 
 def is_image(path: Path) -> bool:
     """Whether a file's name is that of an image; of pictures, which napari opens itself, no."""
-    return _reader(path) not in (None, _PICTURE)
+    return _reader(path) not in (None, PICTURE)
 
 
 def patterns() -> tuple[str, ...]:
@@ -184,20 +104,20 @@ def is_dicom(path: Path) -> bool:
 
 def dicom_home() -> Any:
     """`dicom.read`; ImageError where the libraries for it are missing."""
-    return _DICOM.known()
+    return DICOM.known()
 
 
 def read_one(path: Path, series: int | None = None) -> Volume:
     """Read a file by its name, or a series of it; ImageError if files of this kind are not read."""
     if is_zarr(path):
-        return _volume(_ZARR, path, series)
+        return _volume(ZARR, path, series)
     if series is not None and not is_dicom(path):
         raise ImageError("Only DICOM holds several series: leave out the number of the series.")
     found = _reader(path)
     if found is not None:
         return _volume(found, path, None)
     if is_dicom(path):
-        return _volume(_DICOM, path, series)
+        return _volume(DICOM, path, series)
     if not path.exists():
         raise ImageError("There is no file or folder of that name.")
     if path.suffix.lower() in _PICKLED:
@@ -231,7 +151,7 @@ def frame_of(path: Path, frame: int, level: int | None = None) -> Volume:
         level: of OME-Zarr, see `omezarr.read_omezarr`.
     """
     if is_zarr(path):
-        volume: Volume = _ZARR.known().read_omezarr(path, level, frame)
+        volume: Volume = ZARR.known().read_omezarr(path, level, frame)
         return volume
     found = _reader(path)
     if found is None or not found.frames:
@@ -244,7 +164,7 @@ def frame_of(path: Path, frame: int, level: int | None = None) -> Volume:
 
 def _reader(path: Path) -> Format | None:
     name = path.name.lower()
-    return next((one for one in FORMATS if name.endswith(one.read or ("\0",))), None)
+    return next((one for one in FORMATS if name.endswith(one.read)), None)
 
 
 def _volume(found: Format, path: Path, number: int | None) -> Volume:
@@ -255,13 +175,18 @@ def _volume(found: Format, path: Path, number: int | None) -> Volume:
 def written_by(path: Path) -> Any:
     """The format that a file of this name is written by; ExportError if there is none."""
     if (found := _writer(path)) is None:
-        raise ExportError(_NO_FORMAT)
+        *others, last = (one.written for one in WRITTEN if "report" not in one.holds)
+        raise ExportError(
+            "Results are written as label maps or probabilities of several formats: give the file "
+            f"the suffix {', '.join(others)} or {last}."
+        )
     return found.known()
 
 
 def _writer(path: Path) -> Format | None:
     name = path.name.lower()
-    return next((one for one in FORMATS if name.endswith(one.written or ("\0",))), None)
+    fitting = (one for one in WRITTEN if "report" not in one.holds and name.endswith(one.written))
+    return max(fitting, key=lambda one: len(one.written), default=None)
 
 
 def about(path: Path, content: Content, series: DicomSeries | None = None) -> str:
@@ -275,13 +200,14 @@ def about(path: Path, content: Content, series: DicomSeries | None = None) -> st
 def encode_picture(pixels: Pixels, model: str, unlike: bool, series: DicomSeries | None) -> bytes:
     """A picture (h, w, 3) as DICOM, see `dicom.captured.encode_picture`."""
     series = check_series(series)
-    whole: bytes = _CAPTURED.known().encode_picture(pixels, model, unlike, series)
+    (captured,) = holding("report")
+    whole: bytes = captured.known().encode_picture(pixels, model, unlike, series)
     return whole
 
 
 def about_picture(series: DicomSeries | None) -> str:
     """What somebody should know of a picture that was written as DICOM."""
-    return str(_MAKING.known().about_file(check_series(series)))
+    return str(MAKING.known().about_file(check_series(series)))
 
 
 def check_series(series: DicomSeries | None) -> DicomSeries:
@@ -296,7 +222,7 @@ def check_series(series: DicomSeries | None) -> DicomSeries:
 
 def identity(whole: bytes, refers_to: bytes | None = None) -> Written:
     """What a sidecar says of a DICOM file that was encoded, see `dicom.making.identity`."""
-    found: Written = _MAKING.known().identity(whole, refers_to)
+    found: Written = MAKING.known().identity(whole, refers_to)
     return found
 
 
@@ -305,15 +231,14 @@ def files_of(path: Path) -> list[Path]:
     found = _writer(path)
     if found is None or not found.beside:
         return [path]
-    (end,) = (end for end in found.written if path.name.lower().endswith(end))
-    return [path, path.with_name(path.name[: -len(end)] + found.beside)]
+    return [path, path.with_name(path.name[: -len(found.written)] + found.beside)]
 
 
 def check_replaceable(path: Path) -> None:
     """ExportError if a DICOM file lies there that is no result: a slice of some series."""
     if not path.name.lower().endswith(DICOM_SUFFIX) or not path.is_file():
         return
-    if may_be_dicom(path) and not _DICOM.known().is_result(path):
+    if may_be_dicom(path) and not DICOM.known().is_result(path):
         raise ExportError(
             "A DICOM image of that name lies there, which is not replaced: choose another name."
         )

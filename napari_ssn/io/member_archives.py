@@ -21,7 +21,8 @@ from napari_ssn.geometry.orientation import letters_of
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
 from napari_ssn.io.archive import unzipping
-from napari_ssn.io.formats import NIFTI_SUFFIXES, PICTURE_SUFFIXES, stem, stored_of
+from napari_ssn.io.formats import stem, stored_of
+from napari_ssn.io.known import NIFTI_SUFFIXES, PICTURE_SUFFIXES
 from napari_ssn.io.member_maps import MOST_LABELS, map_of, on_grid, other_grid
 
 #: Names of the array in archives of nnU-Net 2 (and so of TotalSegmentator) and of nnU-Net 1.

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from napari_ssn.documents.regular import visible
 from napari_ssn.errors import ImageError
-from napari_ssn.io.formats import PICTURE_SUFFIXES, is_image, stem
+from napari_ssn.io.formats import is_image, stem
+from napari_ssn.io.known import PICTURE_SUFFIXES
 
 _MOST = 10_000
 

@@ -15,7 +15,7 @@ from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.arrays import Array, Singles
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import source
-from napari_ssn.io.formats import PAIRS
+from napari_ssn.io.known import PAIRS
 from napari_ssn.io.nifti_header import LONGEST, Header, parse_header, place_of
 from napari_ssn.io.stored import Stored, no_frame, not_whole
 

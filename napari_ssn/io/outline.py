@@ -12,7 +12,8 @@ from napari_ssn.geometry.label_order import one_order, renumbered
 from napari_ssn.geometry.onto import onto
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.dicom.members import may_be_dicom, member
-from napari_ssn.io.formats import NRRD_SUFFIX, SEGMENTS, is_nrrd, stored_of
+from napari_ssn.io.formats import is_nrrd, stored_of
+from napari_ssn.io.known import NRRD_SUFFIX, SEGMENTS
 from napari_ssn.io.labelled import seems_a_picture
 from napari_ssn.io.nrrd_image import read_nrrd_fields
 from napari_ssn.io.nrrd_segments import is_segmentation, segments

@@ -12,18 +12,10 @@ from napari_ssn.errors import DataError, ExportError
 from napari_ssn.io.content import Content, PlainModel, plain_labels
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import write_files
-from napari_ssn.io.formats import (
-    DICOM_SUFFIX,
-    NIFTI_SUFFIXES,
-    check_replaceable,
-    encode,
-    files_of,
-    identity,
-    is_nifti,
-    stem,
-)
+from napari_ssn.io.formats import check_replaceable, encode, files_of, identity, is_nifti, stem
 from napari_ssn.io.formats import sidecar_path as sidecar_path
 from napari_ssn.io.hashes import label_map_hash, probability_hash
+from napari_ssn.io.known import DICOM_SUFFIX, NIFTI_SUFFIXES
 
 
 def write_pair(

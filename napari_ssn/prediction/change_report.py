@@ -11,11 +11,8 @@ from napari_ssn.io.changes import add_row, change_row
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.dicom.series import told_of as told_of_file
 from napari_ssn.io.files import write_files
-from napari_ssn.io.formats import (
-    CAPTURED_SUFFIX,
-    check_replaceable,
-    encode_picture,
-)
+from napari_ssn.io.formats import check_replaceable, encode_picture
+from napari_ssn.io.known import CAPTURED_SUFFIX
 from napari_ssn.prediction.followed import View
 from napari_ssn.prediction.followed import pictures as pictures_of
 from napari_ssn.prediction.growth import Growth, figures_of, told_of

@@ -19,15 +19,8 @@ from napari_ssn.io.content import Content
 from napari_ssn.io.describing import describe_probability, describe_several
 from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.files import write_files
-from napari_ssn.io.formats import (
-    CAPTURED_SUFFIX,
-    REPORT_SUFFIX,
-    STRUCTURES_SUFFIX,
-    about,
-    about_picture,
-    check_replaceable,
-    encode_picture,
-)
+from napari_ssn.io.formats import about, about_picture, check_replaceable, encode_picture
+from napari_ssn.io.known import CAPTURED_SUFFIX, REPORT_SUFFIX, STRUCTURES_SUFFIX
 from napari_ssn.io.sidecar import write_content
 from napari_ssn.io.table import Row, nothing_rows, range_rows, volumes_table
 from napari_ssn.prediction.choice import Choice

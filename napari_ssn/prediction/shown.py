@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_ssn.errors import ExportError
 from napari_ssn.io.dicom.series import DicomSeries
+from napari_ssn.io.known import Held, holding
 from napari_ssn.prediction.choice import Choice
 
 if TYPE_CHECKING:
@@ -20,6 +21,22 @@ if TYPE_CHECKING:
 
 #: What goes into a file: the hypothesis on show, those of all cards, or the probability map.
 Part = Literal["shown", "cards", "probability"]
+# What a file has to be able to hold for these.
+_HELD: dict[str, Held] = {
+    "shown": "one", "cards": "several", "probability": "likely", "report": "report",
+}  # fmt: skip
+_OWN = {"report": {".html": "Web page"}, "volumes": {".csv": "Table"}}
+
+
+def formats_of(part: str) -> dict[str, str]:
+    """What each format that can hold a part, the report or the volumes is called, by its end.
+
+    Examples:
+        >>> formats_of("volumes")
+        {'.csv': 'Table'}
+    """
+    held = holding(_HELD[part]) if part in _HELD else ()
+    return {**_OWN.get(part, {}), **{one.written: one.title for one in held}}
 
 
 @dataclass(frozen=True)

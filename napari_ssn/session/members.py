@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_ssn import prediction
-from napari_ssn.io.formats import DICOM_SUFFIX, patterns
+from napari_ssn.io.formats import patterns
+from napari_ssn.io.known import DICOM_SUFFIX
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session.history import UNDO_STEPS, Deed
 from napari_ssn.session.part import SessionPart

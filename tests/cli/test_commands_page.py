@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from napari_ssn.io.known import WRITTEN
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -16,8 +18,8 @@ def test_the_page_is_up_to_date() -> None:
     spec.loader.exec_module(commands)
     text = (ROOT / commands.PAGE).read_text(encoding="utf-8")
     assert text == commands.page(), "make commands"
-    formats = (
-        r"nifti\|seg.nrrd\|dicom-seg\|dicom-sr\|rtstruct\|dicom-pm\|dicom-fractional\|"
-        r"dicom-labelmap\|dicom-sc"
-    )
+    words = ["nifti", "nii", "seg.nrrd", "dicom-seg", "dicom-sr", "rtstruct", "dicom-pm"]
+    words += ["dicom-fractional", "dicom-labelmap", "dicom-sc"]
+    assert words == [one.word for one in WRITTEN]
+    formats = r"\|".join(words)
     assert f"| `--format {formats}` |" in text

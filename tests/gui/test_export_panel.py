@@ -18,6 +18,7 @@ from napari_ssn.geometry.affine import Affine
 from napari_ssn.gui.layers.colours import COPIES
 from napari_ssn.gui.panels.output import _PARTS, with_suffix
 from napari_ssn.io.dicom.structured import stated
+from napari_ssn.io.known import holding
 from napari_ssn.io.napari_hooks import image_layer, write_labels
 from tests.support.dicoms import SECRETS, make_series
 from tests.support.docks import run_and_wait
@@ -83,10 +84,10 @@ def test_everything_is_written_from_one_row(ready: Any, qtbot: Any, tmp_path: Pa
     assert panel.format.currentText() == ".seg.nrrd"
     choose(panel.part, "Probability")
     assert panel.format.currentText() == ".nii.gz"
-    assert entries(panel.format)[".seg.nrrd"] == (
-        False,
-        "A segmentation of 3D Slicer holds no probabilities",
-    )
+    # A segmentation of 3D Slicer holds none.
+    offered = {end: tip for end, (_, tip) in entries(panel.format).items()}
+    assert list(offered) == [one.written for one in holding("likely")]
+    assert ".seg.nrrd" not in offered and offered[".nii"] == "NIfTI, not compressed"
     assert export(ready, qtbot, tmp_path) == ("probability.nii.gz", "probability.json")
     assert nib.load(tmp_path / "probability.nii.gz").get_data_dtype() == np.float32
 

@@ -17,56 +17,35 @@ from napari_ssn.gui.panels.shown import shown_words
 from napari_ssn.gui.widgets.forms import Form
 from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.parts import Section, button, line, say, text
-from napari_ssn.prediction.shown import Part
+from napari_ssn.prediction.shown import Part, formats_of
 from napari_ssn.session import Note, Session
 from napari_ssn.text import dock as said
 from napari_ssn.text.forms import asked
-from napari_ssn.text.hindrances import NO_PROBABILITIES, NOT_FROM_DICOM, STILL_COMPARING
+from napari_ssn.text.hindrances import NOT_FROM_DICOM, STILL_COMPARING
 from napari_ssn.text.results import breakable, file_name, shortened
 
 #: Asks for a file: parent, proposed name, filter; the path, or an empty string.
 Ask = Callable[[QWidget, str, str], str]
 
-_FORMATS = {
-    ".nii.gz": "NIfTI, compressed",
-    ".nii": "NIfTI, not compressed",
-    ".seg.nrrd": "3D Slicer segmentation",
-    ".dcm": "DICOM segmentation",
-    ".sr.dcm": "DICOM structured report, with its segmentation",
-    ".rtstruct.dcm": "DICOM contours for radiotherapy, with what 95, 50 and 5 % agree on",
-    ".pm.dcm": "DICOM parametric map of probabilities",
-    ".labelmap.dcm": "DICOM segmentation of the newer kind, which few viewers read yet",
-}
 _ARCHIVE = ".dcm"
-_OF_MAPS = tuple(one for one in _FORMATS if one != ".pm.dcm")
-_OF_SEVERAL = tuple(one for one in _OF_MAPS if one != ".labelmap.dcm")
-_OF_LIKELY = (".nii.gz", ".nii", ".seg.nrrd", ".dcm", ".pm.dcm")
-_OTHERS = {".html": "Web page", ".sc.dcm": "DICOM picture", ".csv": "Table"}
 
 
 class _Part(NamedTuple):
-    """What can be exported: in the box, in the proposed file name, and in which formats."""
+    """What can be exported: in the box, in the proposed file name, and what its tip says."""
 
     title: str
     name: str
-    formats: tuple[str, ...] = _OF_MAPS
     tip: str = ""
 
 
 _PARTS = {
     "shown": _Part("On show", "hypothesis"),
-    "cards": _Part(
-        "All cards", "hypotheses", _OF_SEVERAL, tip="Every card's hypothesis, in one file"
-    ),
-    "probability": _Part("Probability", "probability", _OF_LIKELY, "How likely each label is"),
-    "report": _Part(
-        "Report",
-        "report",
-        (".html", ".sc.dcm"),
-        "One page with pictures, ranges and limits, to print",
-    ),
-    "volumes": _Part("Volumes", "volumes", (".csv",), "Sizes of all cards, and the ranges"),
+    "cards": _Part("All cards", "hypotheses", "Every card's hypothesis, in one file"),
+    "probability": _Part("Probability", "probability", "How likely each label is"),
+    "report": _Part("Report", "report", "One page with pictures, ranges and limits, to print"),
+    "volumes": _Part("Volumes", "volumes", "Sizes of all cards, and the ranges"),
 }
+_TITLES = {end: title for key in _PARTS for end, title in formats_of(key).items()}
 
 
 @dataclass(frozen=True)
@@ -79,7 +58,7 @@ class Wish:
         choices=tuple((part.title, key) for key, part in _PARTS.items()),
     )
     suffix: str = asked(
-        ".nii.gz", "Format of the file", choices=tuple((one, one) for one in _FORMATS)
+        ".nii.gz", "Format of the file", choices=tuple((one, one) for one in _TITLES)
     )
     unnamed: bool = asked(False, "Leave out whom it is of")
 
@@ -125,7 +104,7 @@ class ExportPanel(Section):
         """Ask for a place and write there."""
         wish = self._form.value
         key, suffix = wish.part, wish.suffix
-        words = {**_FORMATS, **_OTHERS}[suffix]
+        words = _TITLES[suffix]
         answer = self.ask(self, f"{self._name(key)}{suffix}", f"{words} (*{suffix})")
         if not answer:
             return
@@ -170,7 +149,7 @@ class ExportPanel(Section):
     def _asked(self, wish: Wish) -> None:
         """Offer the formats of what was chosen, the one that was chosen last if it is one."""
         if wish.part != self._listed:
-            self._listed, formats = wish.part, _PARTS[wish.part].formats
+            self._listed, formats = wish.part, tuple(formats_of(wish.part))
             suffix = self._chosen if self._chosen in formats else formats[0]
             self._form.offer("suffix", formats, suffix)
             self.format.setEnabled(len(formats) > 1)
@@ -191,7 +170,7 @@ class ExportPanel(Section):
 
     def _grey(self) -> None:
         """Grey what cannot be written, and say why in its tooltip."""
-        session, key = self._session, self._form.value.part
+        session = self._session
         summed = session.summary.dealt and session.ranges is not None
         for index, (other, part) in enumerate(_PARTS.items()):
             late = {"cards": not session.summary.dealt, "report": not summed, "volumes": not summed}
@@ -200,9 +179,7 @@ class ExportPanel(Section):
             suffix, obstacle = self.format.itemText(index), ""
             if suffix.endswith(_ARCHIVE) and not session.files.from_dicom:
                 obstacle = NOT_FROM_DICOM
-            elif suffix == ".seg.nrrd" and key == "probability":
-                obstacle = NO_PROBABILITIES
-            _offer(self.format, index, obstacle, {**_FORMATS, **_OTHERS}.get(suffix, ""))
+            _offer(self.format, index, obstacle, _TITLES.get(suffix, ""))
             if obstacle and index == self.format.currentIndex():
                 self.format.setCurrentIndex(0)
         # While new cards are dealt, what was chosen waits for them.
@@ -278,8 +255,8 @@ def _offer(box: QComboBox, index: int, obstacle: str, tip: str) -> None:
 def with_suffix(name: str, suffix: str) -> Path:
     """Path of a file that ends in its suffix; who typed that of another format gets that one."""
     path = Path(name)
-    known = tuple(_FORMATS) if suffix in _FORMATS else suffix
-    if path.name.lower().endswith(known):
+    alike = (*formats_of("shown"), *formats_of("probability"))
+    if path.name.lower().endswith(alike if suffix in alike else suffix):
         return path
     return path.with_name(path.name + suffix)
 

@@ -25,8 +25,6 @@ from napari_ssn.io.source import check_memory
 PREAMBLE, MAGIC = 128, b"DICM"
 #: Names that DICOM files have, where they have any.
 SUFFIXES = (".dcm", ".dicom", ".ima")
-#: The end of the name of a label map, which is written as a segmentation of another kind.
-LABELLED_SUFFIX = ".labelmap.dcm"
 # No suffix, or the end of a UID or a number that looks like one.
 _PLAIN_NAME = re.compile(r"[^.]+|.*\.[0-9]+")
 

@@ -25,11 +25,11 @@ from napari_ssn.geometry.affine import LPS, Affine
 from napari_ssn.geometry.arrays import Array, Singles
 from napari_ssn.io.content import Content, Segment, as_volume
 from napari_ssn.io.dicom import making
-from napari_ssn.io.dicom.members import LABELLED_SUFFIX
 from napari_ssn.io.dicom.segments import Said, said
 from napari_ssn.io.dicom.segments import label_maps as label_maps
 from napari_ssn.io.dicom.series import DicomSeries, short
 from napari_ssn.io.dicom.source import even, places, refer, sources
+from napari_ssn.io.known import LABELLED_SUFFIX
 
 _ONE = "A DICOM label map holds one hypothesis, and no probabilities: write the file as .dcm."
 _ELSEWHERE = (
