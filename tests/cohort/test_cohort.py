@@ -13,6 +13,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from distributed import LocalCluster
 
@@ -167,14 +168,20 @@ def test_dicom_series_of_a_tree(cohort: Any, tmp_path: Path) -> None:
     for number in range(2):
         values = noise_image((20, 18, 6), number).clip(-1000)
         make_series(tree / f"DOE_{number}" / "ct", values, oblique_affine())
-    _, said, err, _ = cohort("--format", "dicom-seg", "--deidentified", "--unnamed")
+    formats = ("--format", "dicom-seg", "--format", "rtstruct")
+    _, said, err, _ = cohort(*formats, "--deidentified", "--unnamed")
     assert said == "2 scans: 2 done.\n", err
     out = tmp_path / "out"
     assert sorted(path.name for path in (out / "scans" / "000001").iterdir()) == [
         "mean.dcm",
         "mean.dcm.json",
+        "mean.rtstruct.dcm",
+        "mean.rtstruct.dcm.json",
         PICTURE,
     ]
+    # The outline, and what 95, 50 and 5 % of the hypotheses agree on.
+    contours = pydicom.dcmread(out / "scans" / "000001" / "mean.rtstruct.dcm")
+    assert len(contours.StructureSetROISequence) == 4
     written = [path.read_bytes() for path in out.rglob("*") if path.is_file()]
     named = [path for path in out.rglob("*") if path.is_file() and path.name == "cohort.sqlite"]
     assert len(named) == 1
@@ -204,7 +211,7 @@ def test_what_cannot_be_asked(cohort: Any, tmp_path: Path) -> None:
     scan(tmp_path / "in" / "a.nii.gz")
     for arguments in (
         ("--only-sizes", "--format", "nifti"),
-        ("--format", "rtstruct"),
+        ("--format", "dicom-pm"),
         ("--deidentified",),
         ("--scheduler", "tcp://nowhere:1", "--workers", 2),
     ):
