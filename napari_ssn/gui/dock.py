@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -125,14 +124,14 @@ class SSNDock(QWidget):
             {
                 "Q": self._if_seen(self.samples.step_back),
                 "W": self._if_seen(self.samples.step_on),
-                ",": self._if_seen(self._less),
-                ".": self._if_seen(self._more),
+                ",": self._if_seen(lambda: self.session.walk.nudge(-0.1)),
+                ".": self._if_seen(lambda: self.session.walk.nudge(0.1)),
                 "S": self.scene.toggle,
-                "A": self._fainter,
-                "D": self._stronger,
+                "A": lambda: self._fade(-0.1),
+                "D": lambda: self._fade(0.1),
                 "K": self._if_seen(self.session.copies.keep),
-                "Control-Z": self._undo,
-                "Control-Shift-Z": self._redo,
+                "Control-Z": lambda: self._steps.undo(),
+                "Control-Shift-Z": lambda: self._steps.redo(),
                 "Control-Enter": self.run.press,
             }
         )
@@ -236,7 +235,6 @@ class SSNDock(QWidget):
     def _if_seen(self, do: Callable[[], Any]) -> Callable[[], None]:
         """What a key does, unless the outlines it would change are not shown."""
 
-        @wraps(do)
         def act() -> None:
             if not self.session.summary.hidden:
                 do()
@@ -257,25 +255,11 @@ class SSNDock(QWidget):
             else:
                 self.session.catalogue.look(before.model, before.folders)
 
-    def _undo(self) -> None:
+    @property
+    def _steps(self) -> Any:
+        """Whose steps are taken back: of a layer that somebody paints on, else of the walk."""
         painted = self.scene.copies.painting
-        (self.session.walk if painted is None else painted).undo()
-
-    def _redo(self) -> None:
-        painted = self.scene.copies.painting
-        (self.session.walk if painted is None else painted).redo()
-
-    def _less(self) -> None:
-        self.session.walk.nudge(-0.1)
-
-    def _more(self) -> None:
-        self.session.walk.nudge(0.1)
-
-    def _fainter(self) -> None:
-        self._fade(-0.1)
-
-    def _stronger(self) -> None:
-        self._fade(0.1)
+        return self.session.walk if painted is None else painted
 
     def _fade(self, by: float) -> None:
         bare = self.scene.look.lines and self._viewer.dims.ndisplay == 2

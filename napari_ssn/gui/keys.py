@@ -18,7 +18,7 @@ class Keys:
     """
 
     def __init__(self, actions: dict[str, Callable[[], Any]]) -> None:
-        self._actions = {coerce_keybinding(key): _Action(do) for key, do in actions.items()}
+        self._actions = {coerce_keybinding(key): _Action(key, do) for key, do in actions.items()}
         self._bound: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
 
     def bind(self, provider: KeymapProvider) -> None:
@@ -50,10 +50,10 @@ class Keys:
 class _Action:
     """What a key does; napari passes what the key was bound on."""
 
-    def __init__(self, do: Callable[[], Any]) -> None:
+    def __init__(self, key: str, do: Callable[[], Any]) -> None:
         self._do = do
         # napari compares the names of what keys do with those of its own actions.
-        self.__name__ = f"napari_ssn_{getattr(do, '__name__', 'action')}"
+        self.__name__ = f"napari_ssn_{key}"
 
     def __call__(self, provider: Any = None) -> None:
         self._do()

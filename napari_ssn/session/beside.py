@@ -102,8 +102,7 @@ class Beside:
     @property
     def reach_mm(self) -> tuple[float, float]:
         """How far one can go from the places that lie on one another, along the slices."""
-        ends: tuple[float, float] = prediction.followed.ends_of(self.views)
-        return ends
+        return prediction.followed.ends_of(self.views)
 
     def pictures(self, offset_mm: float, side: int) -> tuple[NDArray[np.uint8] | None, ...]:
         """The same slice of both, of so many pixels; None of one that ends before.
@@ -151,8 +150,7 @@ class Beside:
             motion = prediction.registered.motion_between(views, cancel)
             self._motions[key] = motion
         view = prediction.registered.laid_on(*views, motion)
-        laid: Laid = prediction.registered.Laid(motion, view)
-        return laid
+        return prediction.registered.Laid(motion, view)
 
     def _unlaid(self, words: str) -> None:
         self.wanted = False

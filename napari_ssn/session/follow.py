@@ -239,16 +239,14 @@ class FollowUp:
         return one, two
 
     def _between(self) -> float | None:
-        days: float | None = prediction.growth.days_between(*self.days)
-        return days
+        return prediction.growth.days_between(*self.days)
 
     @property
     def told(self) -> Told | None:
         """What is said of the change; None while nothing is."""
         if self.growth is None:
             return None
-        told: Told = prediction.growth.told_of(self.growth, self.asked.growth)
-        return told
+        return prediction.growth.told_of(self.growth, self.asked.growth)
 
     @property
     def series(self) -> DicomSeries | None:

@@ -105,8 +105,7 @@ class Borders(SessionPart):
         corner = (0,) * labels.ndim
         with self._telling(choice):
             field = prediction.lines.border_field(result, position, lesions, labels, plane, corner)
-            found: Lines = prediction.lines.lines_of(field, plane, corner)
-            return found
+            return prediction.lines.lines_of(field, plane, corner)
         return []
 
     def of_shares(self, plane: Plane) -> tuple[Lines, ...]:

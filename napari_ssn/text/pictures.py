@@ -156,5 +156,4 @@ def _border_distance(mask: NDArray[np.bool_], size: tuple[int, int]) -> Floats:
 
 def _ink(distance: Floats, line: Line, width: float) -> Floats:
     """Share of each pixel that a line covers, so that its edge is smooth."""
-    ink: Floats = ((width + 1) / 2 - np.abs(distance - line.inside)).clip(0, min(1.0, width))
-    return ink
+    return ((width + 1) / 2 - np.abs(distance - line.inside)).clip(0, min(1.0, width))

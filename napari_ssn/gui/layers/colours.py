@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,11 +41,13 @@ class LabelColours(DirectLabelColormap):
 
 def of(result: Prediction | Preview, grey: bool = False) -> LabelColours:
     """One colour per label, from the model's card; all grey for a result that is stale."""
+    return by_number([GREY if grey else label.colour for label in result.card.labels[1:]])
+
+
+def by_number(tones: Iterable[Any]) -> LabelColours:
+    """Colours of the labels from 1 on; nothing is seen of the background."""
     table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    for value, label in enumerate(result.card.labels):
-        if value > 0:
-            table[value] = GREY if grey else label.colour
-    return LabelColours(color_dict=table)
+    return LabelColours(color_dict=table | dict(enumerate(tones, start=1)))
 
 
 #: Of where a direction leads, to the left and to the right on its slider: magenta and green are
@@ -65,5 +68,4 @@ COPIES = (
 
 def one_colour(classes: int, colour: str) -> LabelColours:
     """The same colour for every label."""
-    table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    return LabelColours(color_dict=table | dict.fromkeys(range(1, classes), colour))
+    return by_number([colour] * (classes - 1))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Labels, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
@@ -24,8 +25,6 @@ from napari_ssn.text.dock import COPY_TO_EDIT
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
-    import numpy as np
-
     from napari_ssn.prediction.prediction import Prediction
 
 # Seconds that the 3D view may take to follow the slider while it is held; a slower one follows
@@ -160,7 +159,7 @@ class Follower:
     def close(self) -> None:
         """Leave the array that was on show: without a session nothing could decode."""
         if self.layer is not None:
-            self.layer.data = layers.frozen(self.layer)
+            self.layer.data = np.array(self.layer.data)
         self.layer = None
 
     def _read(self, run: int, where: tuple[slice | int, ...]) -> NDArray[np.uint8] | None:

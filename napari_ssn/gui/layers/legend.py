@@ -48,10 +48,8 @@ class VispyLegend(ViewerOverlayMixin, Plated):
         self._signs = Sheets()
         node = Compound([self._text, self._signs])
         super().__init__(node=node, font_info=font_info, **kwargs)
-        self.overlay.events.rows.connect(self._on_position_change)
-        self.overlay.events.font_size.connect(self._on_position_change)
-        # On another theme its words have the colour of that.
-        self.viewer.canvas.events.background_color.connect(self._on_position_change)
+        told = self.overlay.events
+        self._listening.to(self._on_position_change, told.rows, told.font_size)
         self.reset()
 
     def _on_position_change(self, event: Any = None) -> None:
@@ -76,13 +74,6 @@ class VispyLegend(ViewerOverlayMixin, Plated):
             self._signs.set_data(*_signs_of(rows, middles))
         self.x_size, self.y_size = _SIGN + _GAP + width, _DOWN + each * len(rows)
         self.node.update()
-
-    def close(self) -> None:
-        """See `VispyCanvasOverlay`."""
-        self.overlay.events.rows.disconnect(self._on_position_change)
-        self.overlay.events.font_size.disconnect(self._on_position_change)
-        self.viewer.canvas.events.background_color.disconnect(self._on_position_change)
-        super().close()
 
 
 def _signs_of(

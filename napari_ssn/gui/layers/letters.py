@@ -37,15 +37,8 @@ class VispyLetters(ViewerOverlayMixin, Plated):
         # Of each word its middle, and its width and height.
         self._middles = self._sizes = np.zeros((0, 2))
         super().__init__(node=Printed(font_info.face), font_info=font_info, **kwargs)
-        self._events = (
-            self.overlay.events.words,
-            self.overlay.events.font_size,
-            self.viewer.canvas.events.size,
-            # On another theme they have the colour of that.
-            self.viewer.canvas.events.background_color,
-        )
-        for event in self._events:
-            event.connect(self._on_position_change)
+        told, size = self.overlay.events, self.viewer.canvas.events.size
+        self._listening.to(self._on_position_change, told.words, told.font_size, size)
         self.reset()
 
     def _should_be_visible(self) -> bool:
@@ -72,12 +65,6 @@ class VispyLetters(ViewerOverlayMixin, Plated):
         inwards = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
         self._middles = edges[there] + inwards[there] * (pad + self._sizes / 2)
         self.node.place(self._middles - self._sizes / 2, self._get_fgcolor())
-
-    def close(self) -> None:
-        """See `VispyCanvasOverlay`."""
-        for event in self._events:
-            event.disconnect(self._on_position_change)
-        super().close()
 
 
 overlay_to_visual[LettersOverlay] = VispyLetters

@@ -10,12 +10,13 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import Colormap
 from napari.viewer import Viewer
+from vispy.color import Color
 
 from napari_ssn.core.summaries.lines import MEDIAN_BIT, boxplot_lines
 from napari_ssn.geometry.display import RESULT_KEY
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.gui.layers.adding import take_away
-from napari_ssn.gui.layers.colours import GREYS, TONES, LabelColours
+from napari_ssn.gui.layers.colours import GREYS, TONES, LabelColours, by_number
 from napari_ssn.gui.layers.painted import Painted
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.prediction.choice import Choice
@@ -153,20 +154,14 @@ class Overlays:
 
 def tones(grey: bool = False) -> LabelColours:
     """`TONES` for the values 1 to 3, greys for a result that is stale; bands are sheer."""
-    table: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    for value, tone in enumerate(GREYS if grey else TONES, start=1):
-        table[value] = (*_rgb(tone), _SHEER if value < 3 else 1.0)
-    return LabelColours(color_dict=table)
-
-
-def _rgb(tone: str) -> tuple[float, float, float]:
-    red, green, blue = (int(tone[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    return red, green, blue
+    sheer = (_SHEER, _SHEER, 1.0)
+    rows = zip(GREYS if grey else TONES, sheer, strict=True)
+    return by_number((*Color(tone).rgb, opaque) for tone, opaque in rows)
 
 
 def ramp(grey: bool = False) -> Colormap:
     """From nothing at 0 through `TONES` to 1, so that it lies on the image like the lines."""
-    rows = [_rgb(tone) for tone in (GREYS if grey else TONES)]
+    rows = [Color(tone).rgb for tone in (GREYS if grey else TONES)]
     shades = [[*rows[0], 0.0], *([*row, 1.0] for row in rows)]
     name = "SSN probability, earlier" if grey else "SSN probability"
     return Colormap(shades, name=name, controls=[0.0, 0.05, 0.5, 1.0])

@@ -15,6 +15,7 @@ from napari._vispy.utils.gl import BLENDING_MODES
 from numpy.typing import NDArray
 
 from napari_ssn.gui.layers.sheets import Sheets, corners_of
+from napari_ssn.gui.listening import Listening
 
 # Of napari's padding between overlays the part that a ground reaches out, as napari has it.
 _PAD = 0.8
@@ -30,8 +31,10 @@ class Plated(VispyCanvasOverlay):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        self.plate = Sheets()
+        self.plate, self._listening = Sheets(), Listening()
         super().__init__(**kwargs)
+        # On another theme words have the colour of that.
+        self._listening.to(self._on_position_change, self.viewer.canvas.events.background_color)
 
     def _spans(self) -> NDArray[np.float64]:
         """Where words are: upper left and lower right corner of each, columns first, (n, 2, 2)."""
@@ -59,5 +62,6 @@ class Plated(VispyCanvasOverlay):
 
     def close(self) -> None:
         """See `VispyCanvasOverlay`."""
+        self._listening.stop()
         super().close()
         self.plate.parent = None

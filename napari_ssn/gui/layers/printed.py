@@ -93,7 +93,6 @@ class PrintedVisual(Visual):
         if not np.array_equal(self._corners, corners):
             self._corners, self._ratio = np.array(corners, float), None
         self.shared_program.frag["tone"] = tuple(float(one) for one in tone)
-        self._bounds_changed()
         self.update()
 
     def _font(self, ratio: float) -> QFont:
@@ -163,14 +162,6 @@ class PrintedVisual(Visual):
     @staticmethod
     def _prepare_transforms(view: Any) -> None:
         view.view_program.vert["transform"] = view.transforms.get_transform()
-
-    def _compute_bounds(self, axis: int, view: Any) -> tuple[float, float] | None:
-        if not len(self._corners) or len(self._corners) != len(self._words):
-            return None
-        if axis > 1:
-            return (0.0, 0.0)
-        along = self._spans()[..., axis]
-        return float(along.min()), float(along.max())
 
 
 Printed = create_visual_node(PrintedVisual)

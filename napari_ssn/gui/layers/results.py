@@ -277,11 +277,6 @@ def layer_name(decoded: Decoded) -> str:
     return f"SSN · {which}{seed}{told}{when}"
 
 
-def frozen(layer: Labels) -> NDArray[np.uint8]:
-    """The labels a layer shows at this moment, as an array of their own."""
-    return np.array(layer.data)
-
-
 def place_in(display: Display, centre: Sequence[int]) -> NDArray[np.float64]:
     """A voxel of the source's grid as the only point of a layer, (1, axes)."""
     return np.array([display.reorientation.index_to_display(centre, display.image_space)], float)

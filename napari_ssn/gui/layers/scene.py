@@ -83,14 +83,12 @@ class Scene:
     def shown(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values on the grid of the present result's image, as its layers show them."""
         assert self.frame is not None
-        turned: NDArray[Any] = self.frame.display.reorientation.apply(values)
-        return turned
+        return self.frame.display.reorientation.apply(values)
 
     def unshown(self, values: NDArray[Any]) -> NDArray[Any]:
         """`shown`, taken back."""
         assert self.frame is not None
-        turned: NDArray[Any] = self.frame.display.reorientation.undo(values)
-        return turned
+        return self.frame.display.reorientation.undo(values)
 
     @property
     def grey(self) -> bool:

@@ -56,7 +56,6 @@ class SheetsVisual(Visual):
         self._corners = corners[:, TRIANGLES].reshape(-1, 2).astype(np.float32)
         self._tones = np.repeat(tones.astype(np.float32), len(TRIANGLES), axis=0)
         self._changed = True
-        self._bounds_changed()
         self.update()
 
     def _prepare_draw(self, view: Any) -> bool:
@@ -75,14 +74,6 @@ class SheetsVisual(Visual):
     @staticmethod
     def _prepare_transforms(view: Any) -> None:
         view.view_program.vert["transform"] = view.transforms.get_transform()
-
-    def _compute_bounds(self, axis: int, view: Any) -> tuple[float, float] | None:
-        if self._corners is None:
-            return None
-        if axis > 1:
-            return (0.0, 0.0)
-        along = self._corners[:, axis]
-        return float(along.min()), float(along.max())
 
 
 def corners_of(spans: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -61,16 +61,10 @@ class CardButton(QAbstractButton):
         self.setAccessibleName(f"Hypothesis: {', '.join(words)}")
         self.update()
 
-    def set_compared(self, compared: bool) -> None:
-        """Mark it as the one that another is compared with."""
-        if compared != self._compared:
-            self._compared = compared
-            self.update()
-
-    def set_starred(self, starred: bool) -> None:
-        """Mark it as one that is kept in a layer."""
-        if starred != self._starred:
-            self._starred = starred
+    def mark(self, compared: bool, starred: bool) -> None:
+        """Mark it as the one that another is compared with, and as one that is kept in a layer."""
+        if (compared, starred) != (self._compared, self._starred):
+            self._compared, self._starred = compared, starred
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -260,8 +254,8 @@ class CardsPanel(Section):
         for index, card in enumerate(self.buttons):
             one = cards.cards[index].choice if cards and index < len(cards.cards) else None
             card.setChecked(one is not None and one == choice.resting)
-            card.set_compared(one is not None and one == other)
-            card.set_starred(one is not None and self._session.copies.holds(one))
+            starred = one is not None and self._session.copies.holds(one)
+            card.mark(one is not None and one == other, starred)
         say(self.difference, self._words())
 
     def _words(self) -> str:

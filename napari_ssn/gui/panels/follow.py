@@ -11,7 +11,6 @@ from typing import Any
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QFileDialog,
     QGridLayout,
     QSizePolicy,
     QSlider,
@@ -20,8 +19,9 @@ from qtpy.QtWidgets import (
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.scene import Scene
-from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
+from napari_ssn.gui.panels.output import with_suffix
 from napari_ssn.gui.panels.shown import entry_words
+from napari_ssn.gui.widgets.dialogs import Ask, ask_for_existing, ask_for_file
 from napari_ssn.gui.widgets.forms import Form, lay_out
 from napari_ssn.gui.widgets.parts import (
     Block,
@@ -91,7 +91,9 @@ class FollowPanel(Section):
         self._viewer, self._picture, self._scene = viewer, picture, scene
         self._session = session
         self.ask: Ask = ask_for_file
-        self.ask_which: Callable[[QWidget], str] = ask_for_sidecar
+        self.ask_which: Callable[[QWidget], str] = partial(
+            ask_for_existing, title="Exported result", pattern="Exported result (*.json)"
+        )
         self.hint = text(HOW_TO_BEGIN, "muted")
         self.boxes = (combo("The earlier scan's result"), combo("The later scan's result"))
         self.swap = button("Swap", "The other one is the earlier", "small")
@@ -314,10 +316,3 @@ class FollowPanel(Section):
         )
         for thumbnail, pixels, day in found:
             thumbnail.show_pixels(pixels, day)
-
-
-def ask_for_sidecar(parent: QWidget) -> str:
-    """Ask for the sidecar of an earlier scan."""
-    return str(
-        QFileDialog.getOpenFileName(parent, "Exported result", "", "Exported result (*.json)")[0]
-    )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QComboBox, QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_ssn.gui.layers.picture import Picture
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.panels.shown import shown_words
+from napari_ssn.gui.widgets.dialogs import Ask, ask_for_file, is_meant
 from napari_ssn.gui.widgets.forms import Form
 from napari_ssn.gui.widgets.later import Later
 from napari_ssn.gui.widgets.parts import Section, button, line, say, text
@@ -23,9 +23,6 @@ from napari_ssn.text import dock as said
 from napari_ssn.text.forms import asked
 from napari_ssn.text.hindrances import NOT_FROM_DICOM, STILL_COMPARING
 from napari_ssn.text.results import breakable, file_name, shortened
-
-#: Asks for a file: parent, proposed name, filter; the path, or an empty string.
-Ask = Callable[[QWidget, str, str], str]
 
 _ARCHIVE = ".dcm"
 
@@ -263,11 +260,4 @@ def with_suffix(name: str, suffix: str) -> Path:
 
 def may_replace(parent: QWidget, name: str) -> bool:
     """Ask whether a file may be replaced."""
-    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-    words = said.may_replace_line(name)
-    return bool(QMessageBox.question(parent, "Export", words, yes | no, no) == yes)
-
-
-def ask_for_file(parent: QWidget, name: str, pattern: str) -> str:
-    """Ask for a place to write; the dialog itself asks before replacing."""
-    return str(QFileDialog.getSaveFileName(parent, "Export", name, pattern)[0])
+    return is_meant(parent, "Export", said.may_replace_line(name))

@@ -17,7 +17,8 @@ from napari_ssn.gui.layers.adding import add_beside, list_events
 from napari_ssn.gui.layers.drawing import PEOPLE_KEY, Drawings
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.listening import Listening
-from napari_ssn.gui.panels.output import Ask, ask_for_file, with_suffix
+from napari_ssn.gui.panels.output import with_suffix
+from napari_ssn.gui.widgets.dialogs import Ask, ask_for_file
 from napari_ssn.gui.widgets.parts import Section, button, check, combo, fill, say, text
 from napari_ssn.gui.widgets.table import Table
 from napari_ssn.session import Session

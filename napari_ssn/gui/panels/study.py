@@ -10,9 +10,10 @@ from typing import Any
 from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
+from qtpy.QtWidgets import QMenu, QWidget
 
-from napari_ssn.gui.panels.output import Ask, may_replace
+from napari_ssn.gui.panels.output import may_replace
+from napari_ssn.gui.widgets.dialogs import Ask, ask_for_existing, ask_for_file, is_meant
 from napari_ssn.gui.widgets.parts import Section, button, row, say, text
 from napari_ssn.session import Session
 from napari_ssn.session.keeping import EVERY_S, Keeping, Offer, offers
@@ -48,7 +49,9 @@ class OfferPanel(Section):
         super().__init__("")
         self._session, self._keeping, self._base, self._runner = session, keeping, base, runner
         self.offers: tuple[Offer, ...] = ()
-        self.confirm = may_discard
+        self.confirm: Callable[[QWidget], bool] = partial(
+            is_meant, title="Discard", words=said.DISCARD
+        )
         self.what = text("", "muted")
         self.resume = button("Resume", "Bring its results back, each onto its image", "small")
         self.drop = button("Discard", "Delete what was kept of that session", "small")
@@ -129,8 +132,10 @@ class StudyPanel(QWidget):
     def __init__(self, viewer: Viewer, session: Session, keeping: Keeping) -> None:
         super().__init__()
         self._viewer, self._session, self._keeping = viewer, session, keeping
-        self.ask: Ask = ask_for_study
-        self.ask_which: Callable[[QWidget], str] = ask_for_existing
+        self.ask: Ask = partial(ask_for_file, title="Save study")
+        self.ask_which: Callable[[QWidget], str] = partial(
+            ask_for_existing, title="Open study", pattern=_EXISTING
+        )
         self.confirm = may_replace
         self.button = button("Study", "Save or open all results in one file", "small")
         self._menu = QMenu(self.button)
@@ -192,19 +197,3 @@ class StudyPanel(QWidget):
         if alive:
             self._clock.stop()
         self._keeping.close()
-
-
-def may_discard(parent: QWidget) -> bool:
-    """Ask whether what was kept of a session may be deleted."""
-    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-    return bool(QMessageBox.question(parent, "Discard", said.DISCARD, yes | no, no) == yes)
-
-
-def ask_for_study(parent: QWidget, name: str, pattern: str) -> str:
-    """Ask for a place to save; the dialog itself asks before replacing."""
-    return str(QFileDialog.getSaveFileName(parent, "Save study", name, pattern)[0])
-
-
-def ask_for_existing(parent: QWidget) -> str:
-    """Ask for a study that there is."""
-    return str(QFileDialog.getOpenFileName(parent, "Open study", "", _EXISTING)[0])
