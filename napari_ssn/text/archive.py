@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from napari_ssn.text.sizes import plural
+from napari_ssn.text.sizes import listed, plural
 
 NOTHING_FOUND = "Nothing was found."
 TRUSTED = "those that this computer trusts"
@@ -107,8 +107,7 @@ def _kinds(sent: Sequence[Sent]) -> str:
     known = [kind if count == 1 else f"{count} {kind}" for kind, count in counts.items()]
     if unknown:
         known.append(plural(unknown, "other file" if known else "file"))
-    *first, last = known
-    return f"{', '.join(first)} and {last}" if first else last
+    return listed(known)
 
 
 def _are(sent: Sequence[object]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_ssn.core.kinds import DirectionKind
-from napari_ssn.text.sizes import Measure, capital, percent
+from napari_ssn.text.sizes import Measure, capital, listed, percent
 
 if TYPE_CHECKING:
     # Types only: that module imports torch, and words must not wait for it.
@@ -109,7 +109,7 @@ def effect_name(
     if effect.kind == "none":
         return "no visible change"
     if effect.kind == "border":
-        return f"border of {_listed([labels[effect.label], labels[effect.others[0].label]])}"
+        return f"border of {listed([labels[effect.label], labels[effect.others[0].label]], '&')}"
     every = (effect, *effect.others)
     if any(not _alike(effect, other) for other in effect.others):
         if all(one.kind in ("size", "presence") for one in every) and len(every) == 2:
@@ -132,7 +132,7 @@ def _alike(one: Effect, other: Effect) -> bool:
 
 def _deed(effect: Effect, names: Sequence[str], oriented: bool) -> str:
     """``posterior edge of nodule``; without names what happens alone."""
-    of_labels = f" of {_listed(names)}" if names else ""
+    of_labels = f" of {listed(names, '&')}" if names else ""
     if effect.tissue == "glass":
         return f"ground glass{of_labels}"
     if effect.kind == "shift":
@@ -171,12 +171,6 @@ def ends(effect: Effect, oriented: bool) -> tuple[str, str]:
     if effect.kind == "none" or effect.low_ml == effect.high_ml:
         return "less", "more"
     return ("smaller", "larger") if effect.high_ml > effect.low_ml else ("larger", "smaller")
-
-
-def _listed(names: Sequence[str]) -> str:
-    """``a``, ``a & b`` or ``a, b & c``."""
-    *most, last = names
-    return f"{', '.join(most)} & {last}" if most else last
 
 
 def effect_tip(

@@ -15,10 +15,7 @@ NEAREST = "nearest to a drawing"
 LOOKING = "Looking for the hypothesis nearest to it…"
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Numbers = Sequence[float] | NDArray[np.float64] | NDArray[np.int64]
+    from napari_ssn.text.readers import Numbers
 
 # Shares beyond which a drawing or its size is one that the model hardly has.
 _RARE = 0.95

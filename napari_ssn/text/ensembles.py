@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from napari_ssn.text.sizes import listed
+
 RANGE_OF_MEMBERS = (
     "Its range is that of its members, never that of readers: networks that were trained alike err "
     "alike."
@@ -159,10 +161,10 @@ def numbered_otherwise(numbers: Sequence[int]) -> str:
     """
     if len(numbers) == 2:
         return "The one thing outlined is label 1, whatever number it was drawn with."
-    first, last = ", ".join(map(str, numbers[1:-1])), numbers[-1]
+    named = listed([str(number) for number in numbers[1:]])
     count = len(numbers) - 1
     now = "1 and 2" if count == 2 else f"1 to {count}"
-    return f"Their labels {first} and {last} are numbered {now} in what is written."
+    return f"Their labels {named} are numbered {now} in what is written."
 
 
 def made_elsewhere(count: int, what: str) -> str:

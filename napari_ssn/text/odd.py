@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from napari_ssn.text.sizes import capital
+from napari_ssn.text.sizes import capital, listed
 
 if TYPE_CHECKING:
     from napari_ssn.core.odd import Odd
@@ -20,8 +20,7 @@ def odd_lines(odd: Odd, names: Sequence[str]) -> Iterator[str]:
     """
 
     def who(numbers: Sequence[int]) -> str:
-        *first, last = (names[number] for number in numbers)
-        return f"{', '.join(first)} and {last}" if first else last
+        return listed([names[number] for number in numbers])
 
     if odd.disordered:
         yield (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_ssn.geometry.diameters import Diameter
-from napari_ssn.text.sizes import Measure
+from napari_ssn.text.sizes import Measure, listed
 from napari_ssn.text.steering import POINTS_FOLLOWED
 
 #: What is said on the picture of the bold line.
@@ -53,8 +53,7 @@ def unlike_line(outliers: Sequence[int], draws: int, what: str = "hypothesis") -
     names = [str(number) for number in outliers[:_NAMED]]
     if len(outliers) > _NAMED:
         names.append(f"{len(outliers) - _NAMED} more")
-    named = f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{several.capitalize()} {named} of {draws} are unlike the others."
+    return f"{several.capitalize()} {listed(names)} of {draws} are unlike the others."
 
 
 def shares(noun: str) -> tuple[str, str, str]:

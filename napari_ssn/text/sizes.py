@@ -139,6 +139,12 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """``a``, ``a and b`` or ``a, b and c``."""
+    *first, end = words
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
 _IN_IT = "a size in this range, on average over patients like those of the calibration"
 _CUT_OFF = {
     ("region",): "reaches the region's edge: it may be larger",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -12,24 +11,9 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_ssn.gui.layers.scene import Scene
+from napari_ssn.gui.layers.strokes import Stroke
 from napari_ssn.session import Plane, Session
-from napari_ssn.session.lines import Lines
 from napari_ssn.text.sizes import capital
-
-
-@dataclass(frozen=True, eq=False)
-class CopyLine:
-    """One of them in a plane; the same one for as long as nothing about it changes.
-
-    Attributes:
-        colour: that it is drawn in.
-        name: of its layer, as a legend has it.
-        lines: on the source's grid.
-    """
-
-    colour: str
-    name: str
-    lines: Lines
 
 
 class CopyLines:
@@ -44,7 +28,7 @@ class CopyLines:
         self._scene, self._session = scene, session
         # Of each layer: what its lines followed from, its labels in the plane, and these. Nothing
         # here keeps a layer that is gone.
-        self._kept: WeakKeyDictionary[Labels, tuple[Any, NDArray[Any], CopyLine]] = (
+        self._kept: WeakKeyDictionary[Labels, tuple[Any, NDArray[Any], Stroke]] = (
             WeakKeyDictionary()
         )
         # Layers that may have been painted on since.
@@ -54,7 +38,7 @@ class CopyLines:
     def _touch(self, layer: Labels) -> None:
         self._painted.add(layer)
 
-    def of(self, plane: Plane) -> Iterator[tuple[Labels, CopyLine]]:
+    def of(self, plane: Plane) -> Iterator[Stroke]:
         """Those whose layer is to be seen, as they run in a plane of the source's grid."""
         frame = self._scene.frame
         assert frame is not None
@@ -67,9 +51,9 @@ class CopyLines:
                 if before is None or before[0] != key or not np.array_equal(cut, before[1]):
                     lines = self._session.borders.of_labels(choice, cut, plane)
                     name = capital(layer.name.removeprefix("SSN · "))
-                    before = (key, cut, CopyLine(colour, name, lines))
+                    before = (key, cut, Stroke(lines, colour, words=name))
                     self._kept[layer] = before
-            yield layer, before[2]
+            yield before[2]
         self._painted.clear()
 
     def forget(self) -> None:

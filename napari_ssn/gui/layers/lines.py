@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from napari_ssn.gui.layers.corner import corner, rows_for
 from napari_ssn.gui.layers.first_time import FirstTime
 from napari_ssn.gui.layers.legend import LegendOverlay
-from napari_ssn.gui.layers.planned import Kind, Line, Plan, Planned, Swept, line_signals
+from napari_ssn.gui.layers.planned import Kind, Plan, Planned, line_signals
 from napari_ssn.gui.layers.redrawing import put
 from napari_ssn.gui.layers.scene import Scene
 from napari_ssn.gui.layers.strokes import THIN, Band, Stroke, StrokesOverlay
@@ -119,14 +120,14 @@ class LineArt:
             before = self._drawn[whose] = (planned.cause, planned.kept, strokes)
         return before[2]
 
-    def _stroke(self, one: Line) -> Stroke:
+    def _stroke(self, one: Stroke) -> Stroke:
         if not one.lines:
-            return Stroke((), one.colour, one.width, one.words)
+            return one
         placed = self._placed(np.concatenate(one.lines))
         ends = np.cumsum([len(line) for line in one.lines])[:-1]
-        return Stroke(tuple(np.split(placed, ends)), one.colour, one.width, one.words)
+        return replace(one, lines=tuple(np.split(placed, ends)))
 
-    def _bands(self, found: Sequence[Swept]) -> tuple[Band, ...]:
+    def _bands(self, found: Sequence[Band]) -> tuple[Band, ...]:
         frame = self._scene.frame
         if not found or frame is None:
             return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,7 +68,7 @@ class OtherLines:
             return turn.points_to_display(points.reshape(-1, 3), space)[:, across]
 
         lines = tuple(
-            Stroke(tuple(placed(line) for line in one.lines), one.colour, one.width, one.words)
+            replace(one, lines=tuple(map(placed, one.lines)))
             for planned in self._plan.lines(result, plane)
             for one in planned.made()
         )

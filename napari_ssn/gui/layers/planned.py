@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ssn.geometry.contours import box_edges
 from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers.copy_lines import CopyLines
 from napari_ssn.gui.layers.scene import Scene
-from napari_ssn.gui.layers.strokes import BOLD, THIN
+from napari_ssn.gui.layers.strokes import BOLD, Band, Stroke
 from napari_ssn.session import Plane, Session
-from napari_ssn.session.lines import Lines
 from napari_ssn.text.overview import LOOKED_AT, ON_SHOW, PEOPLE, WAYS, calipers_line
 from napari_ssn.text.sizes import capital
 
@@ -26,23 +24,6 @@ if TYPE_CHECKING:
 #: What lines tell of: where the model looked, a direction before it is walked, what shares of all
 #: hold, and of several people, a sample or a kept hypothesis, diameters, the hypothesis on show.
 Kind = Literal["box", "ahead", "shares", "people", "copy", "calipers", "walk"]
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """Lines of one colour and width.
-
-    Attributes:
-        lines: of each its points on the source's grid, (n, axes).
-        colour: as napari takes it.
-        width: pixels of the screen, `THIN` or `BOLD`.
-        words: of a legend; empty for none.
-    """
-
-    lines: Lines
-    colour: str
-    width: float = THIN
-    words: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,16 +39,8 @@ class Planned:
 
     kind: Kind
     cause: Any
-    made: Callable[[], Sequence[Line]]
+    made: Callable[[], Sequence[Stroke]]
     kept: Any
-
-
-@dataclass(frozen=True, eq=False)
-class Swept:
-    """What a border went over, of one colour: corners on the source's grid, (n, 4, axes)."""
-
-    corners: NDArray[np.float64]
-    colour: str
 
 
 class Plan:
@@ -116,12 +89,12 @@ class Plan:
         if look.lines and self._walking:
             yield self._walk(result, plane)
 
-    def swept(self, result: Prediction, plane: Plane) -> tuple[Swept, ...]:
+    def swept(self, result: Prediction, plane: Plane) -> tuple[Band, ...]:
         """From where the border was when the slider was taken hold of to where it is now."""
         if not self._walking or not self._scene.look.lines:
             return ()
         return tuple(
-            Swept(corners, result.card.labels[label].colour)
+            Band(corners, result.card.labels[label].colour)
             for label, corners in self._session.borders.of_band(plane).items()
             if len(corners)
         )
@@ -137,12 +110,12 @@ class Plan:
     def _box(self, result: Prediction, plane: Plane) -> Planned:
         """Edges of the region that the model looked at, where it is but a part of the plane."""
 
-        def made() -> list[Line]:
+        def made() -> list[Stroke]:
             frame = self._scene.frame
             assert frame is not None
             start, space = result.dist.start or (), result.dist.space
             edges = box_edges(start, space, frame.display.image_space, plane)
-            return [Line(edges, colours.REGION, words=LOOKED_AT)] if edges else []
+            return [Stroke(edges, colours.REGION, words=LOOKED_AT)] if edges else []
 
         return Planned("box", (id(result), plane), made, result)
 
@@ -150,12 +123,12 @@ class Plan:
         """Where the border would run on a direction that somebody looks at before they walk it."""
         session, ways = self._session, self._session.effect.ways
 
-        def made() -> Iterator[Line]:
+        def made() -> Iterator[Stroke]:
             for choices, colour, words in zip(ways, colours.WAYS, WAYS, strict=True):
                 for number, choice in enumerate(choices):
                     found = session.borders.of_choice(choice, plane).values()
                     lines = [one for each in found for one in each]
-                    yield Line(lines, colour, words="" if number else words)
+                    yield Stroke(lines, colour, words="" if number else words)
 
         return Planned("ahead", (id(result), ways, plane), lambda: [*made()], result)
 
@@ -166,10 +139,10 @@ class Plan:
             return
         said = self._session.overviews.shares
 
-        def made() -> list[Line]:
+        def made() -> list[Stroke]:
             tones = colours.GREYS if grey else colours.TONES
             return [
-                Line(lines, tone, words=words)
+                Stroke(lines, tone, words=words)
                 for lines, tone, words in zip(found, tones, said, strict=True)
             ]
 
@@ -182,17 +155,16 @@ class Plan:
         if not found:
             return
 
-        def made() -> list[Line]:
+        def made() -> list[Stroke]:
             people = zip(found, colours.PEOPLE, PEOPLE, strict=True)
-            return [Line(lines, tone, words=words) for lines, tone, words in people]
+            return [Stroke(lines, tone, words=words) for lines, tone, words in people]
 
         yield Planned("people", id(found), made, found)
 
     def _others(self, plane: Plane) -> Iterator[Planned]:
         """Samples and kept hypotheses, each in a colour of its own, and the one compared with."""
-        for _, one in self._copies.of(plane):
-            line = Line(one.lines, one.colour, words=one.name)
-            yield Planned("copy", id(one), lambda line=line: [line], one)  # type: ignore[misc]
+        for one in self._copies.of(plane):
+            yield Planned("copy", id(one), lambda one=one: [one], one)  # type: ignore[misc]
 
     def _calipers(self, result: Prediction, plane: Plane) -> Iterator[Planned]:
         """Longest diameter and that across it of the hypothesis on show, where they lie."""
@@ -200,10 +172,10 @@ class Plan:
         if found is None:
             return
 
-        def made() -> list[Line]:
+        def made() -> list[Stroke]:
             labels, measure = result.card.labels, result.measure
             return [
-                Line(
+                Stroke(
                     [np.array(one.ends), np.array(one.across)],
                     colours.GREY if grey else colours.CALIPERS,
                     words=calipers_line(label.name if len(labels) > 2 else "", measure, one),
@@ -219,10 +191,10 @@ class Plan:
         session, grey = self._session, self._scene.grey
         lesions = session.walk.lesions
 
-        def made() -> list[Line]:
+        def made() -> list[Stroke]:
             labels = result.card.labels
             return [
-                Line(
+                Stroke(
                     lines,
                     colours.GREY if grey else labels[label].colour,
                     BOLD,

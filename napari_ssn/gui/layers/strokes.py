@@ -7,6 +7,7 @@ mode, is in every screenshot, and a new set of lines costs one upload.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -36,13 +37,14 @@ class Stroke:
     """Lines of one colour and width.
 
     Attributes:
-        lines: of each its points, (n, 2), along the two axes that are shown.
+        lines: of each its points, (n, 2), along the two axes that are shown; (n, axes) on the
+            source's grid while they are planned.
         colour: as napari takes it.
         width: pixels of the screen, `THIN` or `BOLD`.
         words: of the legend; empty for none.
     """
 
-    lines: tuple[NDArray[np.float64], ...]
+    lines: Sequence[NDArray[np.float64]]
     colour: str
     width: float = THIN
     words: str = ""
@@ -53,7 +55,8 @@ class Band:
     """What is filled between two lines.
 
     Attributes:
-        corners: of rectangles, (n, 4, 2), along the two axes that are shown.
+        corners: of rectangles, (n, 4, 2), along the two axes that are shown; (n, 4, axes) on the
+            source's grid while they are planned.
         colour: as napari takes it; it is drawn sheer.
     """
 
