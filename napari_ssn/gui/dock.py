@@ -279,9 +279,8 @@ class SSNDock(QWidget):
         """Files may be dropped anywhere on the dock."""
         self.start.take(event)
 
-    def dropEvent(self, event: Any) -> None:
-        """Open them."""
-        self.start.take(event)
+    #: And are opened then.
+    dropEvent = dragEnterEvent
 
     def showEvent(self, event: Any) -> None:
         """Only within napari's window its letters are known."""

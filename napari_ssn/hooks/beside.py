@@ -20,6 +20,16 @@ NOTHING: list[tuple[None]] = [(None,)]
 _WINDOW, _OPEN = "napari._qt.qt_viewer", "_qt_open"
 
 
+def lazy(module: str) -> Reader:
+    """``read_layers`` of a module, which is imported when it is called."""
+
+    def read(path: str | Sequence[str]) -> list[Any]:
+        found: list[Any] = import_module(module).read_layers(path)
+        return found
+
+    return read
+
+
 def in_window(read: Reader) -> Reader:
     """A reader that reads beside the window if that is what asks."""
 

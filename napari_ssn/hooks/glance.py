@@ -6,11 +6,10 @@ It is asked about files of every kind, and imports nothing heavy to say no. See 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from napari_ssn.hooks.beside import Reader, in_window
+from napari_ssn.hooks.beside import Reader, in_window, lazy
 from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.formats import dicom_home, is_sidecar
 from napari_ssn.io.omezarr_head import is_zarr
@@ -21,9 +20,9 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Reader of DICOM, OME-Zarr, studies and sidecars; None where a glance finds none of these."""
     paths = [Path(path)] if isinstance(path, str) else [Path(p) for p in path]
     if paths and all(is_sidecar(p) or p.name.lower().endswith(STUDY_SUFFIX) for p in paths):
-        return _reader("resuming")
+        return lazy("napari_ssn.hooks.resuming")
     if paths and all(is_zarr(p) for p in paths):
-        return in_window(_reader("zarr"))
+        return in_window(lazy("napari_ssn.hooks.zarr"))
     if not paths or not all(may_be_dicom(p) for p in paths):
         return None
     return in_window(_dicom)
@@ -31,14 +30,4 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 def _dicom(path: str | Sequence[str]) -> list[Any]:
     dicom_home()  # says so if the libraries are missing
-    return _reader("dicom")(path)
-
-
-def _reader(home: str) -> Reader:
-    """``read_layers`` of a module of this folder, imported when it is called."""
-
-    def read(path: str | Sequence[str]) -> list[Any]:
-        found: list[Any] = import_module(f"napari_ssn.hooks.{home}").read_layers(path)
-        return found
-
-    return read
+    return lazy("napari_ssn.hooks.dicom")(path)

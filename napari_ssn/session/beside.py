@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from napari_ssn.io.registration import Motion
     from napari_ssn.prediction.followed import Followed, View
     from napari_ssn.prediction.registered import Laid
-
-
-class _Tell(Protocol):
-    def __call__(self, words: str, error: bool = False) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Beside:
         sides: tuple[Side, Side],
         results: Results,
         placed: Callable[[], None],
-        tell: _Tell,
+        tell: Callable[[str, bool], None],
     ) -> None:
         self._sides, self._results = sides, results
         self._placed, self._tell = placed, tell
@@ -74,7 +70,7 @@ class Beside:
         # How images lie on each other around places: points that are added change nothing of that.
         self._motions: dict[tuple[object, ...], Motion] = {}
         self._laid: Derived[_Pair, Laid] = Derived(runner, "follow-lay", self._lay, self._unlaid)
-        self._laid.changed.connect(lambda: tell(""))
+        self._laid.changed.connect(lambda: tell("", False))
         for side in sides:
             side.found.changed.connect(self.keep_up)
 
@@ -134,7 +130,7 @@ class Beside:
         """Lay them on each other by a registration, or link them by a shift."""
         self.wanted = wanted
         self._laid.forget()
-        self._tell("")
+        self._tell("", False)
         self.keep_up()
 
     def keep_up(self) -> None:
@@ -171,7 +167,7 @@ class Beside:
             self._tell(NOT_ON_SCAN, True)
             return
         self._set[entry.place] = voxel
-        self._tell("")
+        self._tell("", False)
         self._placed()
 
     def go_across(self, voxel: tuple[int, ...] | None) -> None:
@@ -195,5 +191,5 @@ class Beside:
         if place is None:
             self._tell(OUTSIDE_OTHER, True)
             return
-        self._tell("")
+        self._tell("", False)
         self.went.emit(there.entry, place)

@@ -112,21 +112,19 @@ class FollowUp:
 
     def choose(self, which: int, entry: Entry) -> None:
         """Take a result as one of the two scans."""
-        self.sides[which].take(entry)
-        self._tell("")
-        self.refresh()
+        self._take(which, entry)
 
     def open_sidecar(self, which: int, path: Path) -> None:
         """Take what a sidecar says as one of the two scans."""
         self._runner.submit(
             "follow-sidecar",
             lambda progress, cancel: prediction.scan.scan_in(read_sidecar(path)),
-            lambda scan: self._opened(which, scan),
+            lambda scan: self._take(which, None, scan),
             self._failed,
         )
 
-    def _opened(self, which: int, scan: Scan) -> None:
-        self.sides[which].take(None, scan)
+    def _take(self, which: int, entry: Entry | None, scan: Scan | None = None) -> None:
+        self.sides[which].take(entry, scan)
         self._tell("")
         self.refresh()
 
@@ -225,8 +223,8 @@ class FollowUp:
         one, two = (side.scan for side in self.sides)
         if one is not None and two is not None:
             try:
-                label = self.asked.label
-                self.growth = prediction.growth.growth_between(one, two, label, self._between())
+                days = prediction.growth.days_between(*self.days)
+                self.growth = prediction.growth.growth_between(one, two, self.asked.label, days)
             except SSNError as error:
                 self.problem = str(error)
         self.changed.emit()
@@ -237,9 +235,6 @@ class FollowUp:
         read = prediction.growth.day_in
         one, two = (read(words) if words else None for words in self.dates)
         return one, two
-
-    def _between(self) -> float | None:
-        return prediction.growth.days_between(*self.days)
 
     @property
     def told(self) -> Told | None:

@@ -271,17 +271,13 @@ class Walk(SessionPart):
         Of a small ensemble its members take the place of samples.
         """
         members = self.here.members
-        if members and self._result is not None:
-            at = -1 if self.choice.member is None else self.choice.member
-            after = (at + 1 + by) % (members + 1) - 1
-            if after >= 0:
-                self.show(prediction.crowd.member_choice(self._result, after))
-            else:
-                self.show_sample(None)
-            return
-        here = -1 if self.choice.sample is None else self.choice.sample
-        after = (here + 1 + by) % (self._settings.samples + 1) - 1
-        self.show_sample(None if after < 0 else after)
+        at = self.choice.member if members else self.choice.sample
+        count = (members or self._settings.samples) + 1
+        after = ((-1 if at is None else at) + 1 + by) % count - 1
+        if members and after >= 0 and self._result is not None:
+            self.show(prediction.crowd.member_choice(self._result, after))
+        else:
+            self.show_sample(None if after < 0 else after)
 
     def set_seed(self, seed: int) -> None:
         """Draw other samples; the one on show becomes the one of that number."""

@@ -82,7 +82,7 @@ def test_undo_takes_back_what_was_kept_added_and_deleted(opened: Any, qtbot: Any
     assert session.walk.choice.sigma == 1.0 and set(samples) < set(names(viewer))
     assert kept in viewer.layers and len(session.copies.kept) == 1
     (drawn,) = dock.scene.drawn(session.result.run)
-    np.testing.assert_array_equal(dock.scene.shown(drawn.labels), painted)
+    np.testing.assert_array_equal(dock.scene.here.shown(drawn.labels), painted)
     assert drawn.edited
     for _ in range(2):
         undo.click()

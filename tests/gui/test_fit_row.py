@@ -133,6 +133,6 @@ def test_a_volume_is_turned_back_onto_its_own_grid(
     dist = dock.session.result.dist
     values = dist.placed(dist.label_map([1.0, -1.5, 0.5]))
     dock.points.fitting.draw.click()
-    viewer.layers[DRAWING].data = dock.scene.shown(values).copy()
+    viewer.layers[DRAWING].data = dock.scene.here.shown(values).copy()
     fitted(dock, qtbot)
     assert dock.session.walk.choice.drawing.z == tuple(fit_drawing(dist, values).z)

@@ -45,7 +45,7 @@ def test_they_run_between_the_voxels_in_every_plane(
     add_image(viewer, (18, 22, 20), **where)
     ready(dock, qtbot)
     layer, session = viewer.layers[HYPOTHESIS].__wrapped__, dock.session
-    overview = dock.scene.shown(session.overviews.of("contours").values)
+    overview = dock.scene.here.shown(session.overviews.of("contours").values)
     for order in ((0, 1, 2), (1, 0, 2), (2, 0, 1)):
         viewer.dims.order = order
         for step in (4, 9):
@@ -235,7 +235,7 @@ def test_the_region_has_a_box(open_dock: Callable[..., Any], qtbot: Any, tmp_pat
     dock.session.place_centre((9, 11, 10))
     run_and_wait(dock, qtbot)
     layer, dist = viewer.layers[HYPOTHESIS].__wrapped__, dock.session.result.dist
-    inside = np.argwhere(dock.scene.shown(dist.placed(np.ones(dist.space, np.uint8))))
+    inside = np.argwhere(dock.scene.here.shown(dist.placed(np.ones(dist.space, np.uint8))))
     for order in ((0, 1, 2), (1, 0, 2), (2, 0, 1)):
         viewer.dims.order = order
         viewer.dims.set_current_step(order[0], 9)

@@ -47,7 +47,7 @@ def test_glass_lies_around_what_a_twentieth_of_the_hypotheses_hold(deep: Any, qt
     turn(viewer, dock, qtbot)
     found = dock.session.overviews.of("contours")
     assert LEVELS[0] == 5
-    outer = dock.scene.shown(np.asarray(found.values)) >= 1
+    outer = dock.scene.here.shown(np.asarray(found.values)) >= 1
     corners, faces = dock.solid.glass.surface
     # Each corner lies between a voxel that is one of them and one that is not, and every such
     # voxel has some beside it.

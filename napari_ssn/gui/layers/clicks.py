@@ -140,7 +140,7 @@ class Clicks:
             self._viewer.layers.remove(layer)
 
     def _place(self, index: tuple[int, ...]) -> tuple[int, ...]:
-        return self._scene.shown_index(index)
+        return self._scene.here.index(index)
 
     def _draw(self) -> None:
         pointing, result = self._session.pointing, self._session.result
@@ -176,7 +176,7 @@ class Clicks:
 
     def _made(self) -> Points:
         """An empty layer above all others, the same layer as before selected."""
-        layer = layers.clicks_layer(CLICKS, *self._scene.frame_of_result)
+        layer = layers.clicks_layer(CLICKS, self._scene.here.transform, self._scene.here.axes)
         layer.events.data.connect(self._edited)
         add_beside(self._viewer, layer)
         self._sizes = MarkerSizes(self._viewer, layer, layers.CLICK_PIXELS)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from napari.layers import Labels
 from napari.viewer import Viewer
-from numpy.typing import NDArray
 
 from napari_ssn.gui.layers import colours
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.layers.frame import ResultFrame
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.session import Session
 
@@ -31,14 +30,11 @@ class Compared:
         self._viewer, self._session, self._add = viewer, session, add
         self.layer: Labels | None = None
 
-    def refresh(
-        self, shown: Callable[[NDArray[Any]], NDArray[Any]], transform: dict[str, Any]
-    ) -> None:
+    def refresh(self, frame: ResultFrame) -> None:
         """Show the other hypothesis, or take it away.
 
         Args:
-            shown: turns values of the result's grid as its layers show them.
-            transform: how layers of the result are placed.
+            frame: where the result lies.
         """
         result, comparing = self._session.result, self._session.comparing
         if comparing.other is None or result is None:
@@ -48,9 +44,9 @@ class Compared:
         found = comparing.found
         if found is None:
             return
-        data = shown(found.label_map)
+        data = frame.shown(found.label_map)
         if self.layer is None:
-            self.layer = layers.label_layer(layers.COMPARED, data, transform, {})
+            self.layer = layers.label_layer(layers.COMPARED, data, frame.transform, {})
             self.layer.colormap = colours.one_colour(result.dist.classes, colours.PLAIN)
             self._add(self.layer)
             self.layer.editable = False

@@ -70,9 +70,9 @@ class Drawings:
         """Make an empty layer on the image, to be painted in at once."""
         result = self._session.result
         assert result is not None
-        transform, _ = self._scene.frame_of_result
-        shape = self._scene.shown(np.zeros(result.source.space, np.uint8)).shape
-        layer = Labels(np.zeros(shape, np.uint8), name=DRAWING, **transform)
+        here = self._scene.here
+        empty = np.zeros(here.display.shape, np.uint8)
+        layer = Labels(empty, name=DRAWING, **here.transform)
         # White beside the one outline in its label's colour; several labels have to be told apart.
         one = result.dist.classes == 2
         layer.colormap = colours.one_colour(2, colours.PLAIN) if one else colours.of(result)
@@ -102,19 +102,18 @@ class Drawings:
 
         GeometryError: the layer lies on another grid.
         """
-        transform, axes = self._scene.frame_of_result
+        here = self._scene.here
         data, result = computed(layer.data), self._session.result
         assert result is not None
-        if data.ndim == axes + 1:
+        if data.ndim == here.axes + 1:
             frame = result.source.frame or 0
             data = data[frame if data.shape[0] > frame else 0]
-        if data.ndim != axes:
+        if data.ndim != here.axes:
             raise GeometryError("The drawing has other axes than the image: draw on the image.")
-        shape = self._scene.shown(np.zeros(result.source.space, bool)).shape
-        matrix = layer_matrix(transform, axes)
-        on_image = places.laid(layer, data, matrix, transform["units"], shape)
+        matrix = layer_matrix(here.transform, here.axes)
+        on_image = places.laid(layer, data, matrix, here.transform["units"], here.display.shape)
         moves, _ = one_order([label_names(layer)], result.labels)
-        return renumbered(self._scene.unshown(on_image), moves[0]).copy()
+        return renumbered(here.unshown(on_image), moves[0]).copy()
 
     def made_of(self, layer: Labels) -> Made | None:
         """How a layer was made of several people's outlines, whatever was painted on it since."""
@@ -133,9 +132,9 @@ class Drawings:
             if layer is not None:
                 layer.visible = False
         elif layer is None:
-            self._add(self._scene.shown(found.marks))
+            self._add(self._scene.here.shown(found.marks))
         else:
-            layer.data, layer.visible = self._scene.shown(found.marks), True
+            layer.data, layer.visible = self._scene.here.shown(found.marks), True
 
     def close(self) -> None:
         """Let go of the viewer; what shows marks goes, what was drawn stays."""
@@ -145,8 +144,7 @@ class Drawings:
         self._drop()
 
     def _add(self, marks: NDArray[np.uint8]) -> None:
-        transform, _ = self._scene.frame_of_result
-        layer = layers.label_layer(UNLIKELY, marks, transform, {})
+        layer = layers.label_layer(UNLIKELY, marks, self._scene.here.transform, {})
         layer.colormap = colours.LabelColours(color_dict=dict(_COLOURS))
         layer.opacity = _OPACITY
         self._marks = layer

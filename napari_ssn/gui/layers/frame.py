@@ -71,8 +71,20 @@ class ResultFrame:
 
         return place
 
+    def shown(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values on the source's grid, as layers of the result show them."""
+        return self.display.reorientation.apply(values)
+
+    def unshown(self, values: NDArray[Any]) -> NDArray[Any]:
+        """`shown`, taken back."""
+        return self.display.reorientation.undo(values)
+
+    def index(self, voxel: tuple[int, ...]) -> tuple[int, ...]:
+        """Where a voxel of the source's grid lies in layers of the result."""
+        return self.display.reorientation.index_to_display(voxel, self.display.image_space)
+
     def cut(self, data: Any, plane: Plane) -> NDArray[Any]:
         """What a layer of the result shows in a plane, as the source's grid has it; a copy."""
-        turned = self.display.reorientation.undo(np.asarray(data))
+        turned = self.unshown(np.asarray(data))
         # A view would change as somebody paints.
         return np.array(turned[tuple(slice(None) if at is None else at for at in plane)])

@@ -86,7 +86,7 @@ class Overlays:
         result, kind = self._session.result, found.wish.kind
         if result is None or found.wish.run != result.run:
             return
-        values = np.ascontiguousarray(self._scene.shown(found.values))
+        values = np.ascontiguousarray(self._scene.here.shown(found.values))
         data = values if kind == "probability" else self._painted(values)
         layer = self._layers.get(kind)
         if layer is None:
@@ -97,15 +97,14 @@ class Overlays:
         else:
             layer.data = data
         self._shown[kind] = found
-        layer.metadata[RESULT_KEY] = metadata_of(result, found, self._scene.place)
+        layer.metadata[RESULT_KEY] = metadata_of(result, found, self._scene.here.place)
 
     def _painted(self, values: Any) -> Painted:
         return Painted(values, partial(boxplot_lines, width=self._scene.look.width), _bands)
 
     def _made(self, kind: Kind, data: Any) -> Layer:
-        transform, _ = self._scene.frame_of_result
         # Told from an image to segment from the first.
-        options = {**transform, "name": NAMES[kind], "metadata": {RESULT_KEY: {}}}
+        options = {**self._scene.here.transform, "name": NAMES[kind], "metadata": {RESULT_KEY: {}}}
         if kind == "probability":
             return Image(
                 data,
@@ -135,7 +134,7 @@ class Overlays:
         """Lines of another width or opacity."""
         for kind, layer in self._layers.items():
             if kind != "probability":
-                layer.data = self._painted(self._scene.shown(self._shown[kind].values))
+                layer.data = self._painted(self._scene.here.shown(self._shown[kind].values))
                 layer.opacity = self._scene.look.opacity
 
     def _removed(self, event: Any) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Layer
 from napari.viewer import Viewer
-from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_ssn.gui.layers import results as layers
@@ -76,49 +75,25 @@ class Scene:
         viewer.dims.events.current_step.connect(self._stepped)
 
     @property
-    def place(self) -> dict[str, Any]:
-        """Where the present result lies in its image's file, as layers carry it."""
-        return {} if self.frame is None else self.frame.place
-
-    def shown(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values on the grid of the present result's image, as its layers show them."""
+    def here(self) -> ResultFrame:
+        """Where the present result lies, of which there is one."""
         assert self.frame is not None
-        return self.frame.display.reorientation.apply(values)
-
-    def unshown(self, values: NDArray[Any]) -> NDArray[Any]:
-        """`shown`, taken back."""
-        assert self.frame is not None
-        return self.frame.display.reorientation.undo(values)
+        return self.frame
 
     @property
     def grey(self) -> bool:
         """Whether the result is about another image, place or frame than what is looked at."""
         return self._session.stale or self.elsewhen
 
-    def shown_index(self, voxel: tuple[int, ...]) -> tuple[int, ...]:
-        """Where a voxel of the present result lies in its layers."""
-        assert self.frame is not None
-        display = self.frame.display
-        return display.reorientation.index_to_display(voxel, display.image_space)
-
     def index_in(self, result: Prediction, voxel: tuple[int, ...]) -> tuple[int, ...] | None:
         """Where a voxel of any result lies in its layers; None of one that was never shown."""
-        if result.run not in self._frames:
-            return None
-        display = self._frames[result.run].display
-        return display.reorientation.index_to_display(voxel, display.image_space)
+        frame = self._frames.get(result.run)
+        return None if frame is None else frame.index(voxel)
 
     def drawn(self, run: int) -> tuple[Drawn, ...]:
         """What was kept of a run, as it is drawn now, on the grid of its image."""
-        if run not in self._frames:
-            return ()
-        return self.copies.kept_of(run, self._frames[run].display.reorientation.undo)
-
-    @property
-    def frame_of_result(self) -> tuple[dict[str, Any], int]:
-        """How layers of the present result are placed, and how many axes they have."""
-        assert self.frame is not None
-        return self.frame.transform, self.frame.axes
+        frame = self._frames.get(run)
+        return () if frame is None else self.copies.kept_of(run, frame.unshown)
 
     @property
     def walking(self) -> Labels | None:
@@ -185,8 +160,7 @@ class Scene:
                 layer.name = f"{layer.name} · earlier run"
 
     def _made(self, decoded: Decoded) -> None:
-        assert self.frame is not None
-        made = self.copies.add(decoded, self.frame.transform, self.frame.place)
+        made = self.copies.add(decoded, self.here.transform, self.here.place)
         self._session.copies.laid(made)
         self.redrawn.emit()
 
@@ -200,7 +174,7 @@ class Scene:
 
     def _compare(self) -> None:
         if self.frame is not None:
-            self._compared.refresh(self.shown, self.frame.transform)
+            self._compared.refresh(self.frame)
             self.redrawn.emit()
 
     def _removed(self, event: Any) -> None:

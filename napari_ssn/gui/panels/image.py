@@ -223,16 +223,13 @@ class ImagePanel(Block):
         say(self.purpose, card.purpose if card is not None else "")
         if ensemble:
             self.models.setToolTip(_ENSEMBLE_TIP)
-        if card is None:
-            say(self.origin, "")
-        else:
-            say(self.origin, origin(card.licence, card.training.data))
+        say(self.origin, "" if card is None else origin(card.licence, card.training.data))
+        if card is not None:
             self.purpose.setToolTip(card.purpose)
             self.origin.setToolTip(card.training.data)
             self.models.setToolTip("\n".join([card.title, *card.limits]))
-        source, obstacle = self._session.setup.source, self._session.setup.obstacle
-        misfit = obstacle if source is not None and self._session.setup.misfit else None
         setup = self._session.setup
+        misfit = setup.obstacle if setup.misfit else None
         caution = setup.caution or ""
         fits = not caution and setup.fits
         say(
@@ -240,16 +237,13 @@ class ImagePanel(Block):
             misfit or caution or (FITS if fits else setup.unclaimed or ""),
             "error" if misfit else "muted" if fits else "warn",
         )
-        self.insist.setVisible(self._session.setup.may_insist)
+        self.insist.setVisible(setup.may_insist)
         with signals_blocked(self.insist):
-            self.insist.setChecked(self._session.setup.insist)
+            self.insist.setChecked(setup.insist)
 
     def _show_image(self) -> None:
-        source, shown, frames = (
-            self._session.setup.source,
-            self._picture.geometry(),
-            self._picture.frames,
-        )
+        source, picture = self._session.setup.source, self._picture
+        shown, frames = picture.geometry(), picture.frames
         self.time.setVisible(frames is not None and shown is not None)
         if frames is not None:
             self.frames.setText(f"of {frames}")

@@ -181,10 +181,11 @@ class ReadersPanel(Section):
     def _show(self, made: Made) -> None:
         result = self._session.result
         assert result is not None
-        transform, _ = self._scene.frame_of_result
-        values = self._scene.shown(made.label_map).copy()
+        values = self._scene.here.shown(made.label_map).copy()
         # Whoever goes on from it, by *Fit*, goes on from everybody's share.
-        layer = Labels(values, name=ADJUDICATED, metadata={PEOPLE_KEY: made}, **transform)
+        layer = Labels(
+            values, name=ADJUDICATED, metadata={PEOPLE_KEY: made}, **self._scene.here.transform
+        )
         layer.colormap = colours.of(result)
         # The image is to be seen under what is corrected.
         layer.opacity = _OPACITY

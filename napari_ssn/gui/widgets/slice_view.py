@@ -176,16 +176,12 @@ class SliceView(QWidget):
 
     def mousePressEvent(self, event: Any) -> None:
         """Move the crosshair there."""
-        self._pick(event)
-
-    def mouseMoveEvent(self, event: Any) -> None:
-        """Move the crosshair along."""
-        self._pick(event)
-
-    def _pick(self, event: Any) -> None:
         if self._picture is not None and event.buttons() & Qt.MouseButton.LeftButton:
             here = event.position()
             self.picked.emit(*self.place(here.x(), here.y()))
+
+    #: A drag moves it along.
+    mouseMoveEvent = mousePressEvent
 
     def wheelEvent(self, event: Any) -> None:
         """Magnify around the crosshair."""
