@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ssn import prediction
 from napari_ssn.documents.sidecar import Provenance
 from napari_ssn.errors import Cancel
+from napari_ssn.session.part import Busy
 from napari_ssn.session.steering import Means, Steering
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari_ssn.session.reading import Made
 
 
-class Fitting(Steering):
+class Fitting(Busy, Steering):
     """Finds the hypothesis nearest to a drawing, shows it, and says how far they agree.
 
     The drawing is part of the walk's choice, so that undo and redo, a kept hypothesis and a sidecar
@@ -31,9 +32,10 @@ class Fitting(Steering):
         busy: whether one is being looked for.
     """
 
+    _channel = "fit"
+
     def __init__(self, means: Means) -> None:
         super().__init__(means)
-        self.busy = False
         # By their drawings: undo comes back to one.
         self._found: dict[Any, Found] = {}
         self._seen: Found | None = None
@@ -43,8 +45,6 @@ class Fitting(Steering):
         super().begin(result)
         self._seen = None
         self._found.clear()
-        self._runner.cancel("fit")
-        self.busy = False
         self.changed.emit()
 
     def leave(self) -> Any:
@@ -87,9 +87,6 @@ class Fitting(Steering):
         if result is None:
             return
         points = self._walk.choice.points
-        self.busy = True
-        self._tell("", False)
-        self.changed.emit()
 
         def find(cancel: Cancel) -> Found:
             space, labels = result.source.space, result.labels
@@ -99,20 +96,11 @@ class Fitting(Steering):
                 return _of_people(found, made, drawn, result)
             return found if told is None else _of_file(found, told, drawn, result)
 
-        self._runner.submit(
-            "fit", lambda progress, cancel: find(cancel), self._fitted, self._failed
-        )
+        self._start(find, self._fitted)
 
     def _fitted(self, found: Found) -> None:
-        self.busy = False
         self._found[found.drawing] = found
         self._walk.set_drawing(found.drawing)
-        self.changed.emit()
-
-    def _failed(self, text: str) -> None:
-        self.busy = False
-        super()._failed(text)
-        self.changed.emit()
 
     def _follow(self) -> None:
         found = self.found

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.documents.sidecar import Provenance
-    from napari_ssn.geometry.diameters import Diameter
     from napari_ssn.io.napari_hooks import LayerData
     from napari_ssn.network.inference import Asked, Watch
     from napari_ssn.network.models import Model
@@ -100,11 +99,12 @@ def run_job(
 ) -> Prediction:
     """Segment an image."""
     progress(Step("loading"))
-    if request.server is None:
-        model: Asked = store.get(request.model, request.device)
+    settings = request.settings
+    if settings.server is None:
+        model: Asked = store.get(request.model, settings.device)
     else:
         card = read_entry(request.model).card
-        model = remote.distant.Distant.of(card, request.server, cancel, ahead=True)
+        model = remote.distant.Distant.of(card, settings.server, cancel, ahead=True)
     cancel.check()
     watch = _watch(request.source, model, request.look_at, progress)
     return prediction.run.run(
@@ -203,20 +203,6 @@ def ensemble_job(
     said = room.said_of(found.members, found.sources)
     progress(Remark(" ".join([*notes, said])))
     return found
-
-
-def middle_job(
-    result: Prediction, choice: Choice, lesions: Lesions | None
-) -> tuple[int, ...] | None:
-    """Where a hypothesis is largest, on the image's grid; None where it is empty."""
-    shown = prediction.decode.hypothesis_of(result, choice, lesions)
-    return prediction.lesions.middle_of(shown.label_map)
-
-
-def across_job(result: Prediction, choice: Choice, lesions: Lesions | None) -> tuple[Diameter, ...]:
-    """Diameters of each label but the background in a hypothesis."""
-    shown = prediction.decode.hypothesis_of(result, choice, lesions)
-    return prediction.decode.across_in(result, shown.label_map)
 
 
 def read_study_job(path: Path) -> tuple[Read, tuple[LayerData, ...]]:

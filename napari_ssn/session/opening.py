@@ -57,18 +57,14 @@ class Opening:
         self._left: list[tuple[Path | str, Read]] = []
         # DICOM instances that were opened together: files of one series are one image.
         self._together: set[str] = set()
-        self._step = (0, 0)
+        #: Files or slices that were read, of how many; 0 where that is not known.
+        self.step = (0, 0)
         self.busy = False
 
     @property
     def words(self) -> str:
         """How far it is; empty while nothing is read."""
-        return reading_line(*self._step) if self.busy else ""
-
-    @property
-    def step(self) -> tuple[int, int]:
-        """Files or slices that were read, of how many; 0 where that is not known."""
-        return self._step
+        return reading_line(*self.step) if self.busy else ""
 
     def open(self, paths: Sequence[Path]) -> None:
         """Open files or folders, after those that are being opened."""
@@ -108,7 +104,7 @@ class Opening:
             self._end()
             return
         where, read = self._left.pop(0)
-        self.busy, self._step = True, (0, 0)
+        self.busy, self.step = True, (0, 0)
 
         def job(progress: Callable[[Any], None], cancel: Cancel) -> Any:
             # The first step is told at once: how many there are is news.
@@ -135,7 +131,7 @@ class Opening:
         if isinstance(news, Query):
             self.asked.emit(news)
         else:
-            self._step = (news.done, news.total)
+            self.step = (news.done, news.total)
             self.changed.emit()
 
     def _came(self, where: Path | str, layers: list[LayerData] | None) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_ssn.errors import Cancel
 from napari_ssn.session.derived import Derived
+from napari_ssn.session.runner import Runner
 
 if TYPE_CHECKING:
     # This module imports torch, which only the worker does.
@@ -46,6 +49,45 @@ class SessionPart:
     def _derived(self) -> list[Derived[Any, Any]]:
         """What follows from the result, and is found out while somebody waits."""
         return [one for one in vars(self).values() if isinstance(one, Derived)]
+
+
+class Busy(SessionPart):
+    """A part that does one thing at a time, which takes a while.
+
+    Attributes:
+        changed: signal: it has begun or ended, or something came of it.
+        busy: whether something is under way.
+    """
+
+    changed = Signal()
+    busy = False
+    _channel: str
+    _runner: Runner
+    _tell: Callable[[str, bool], None]
+
+    def begin(self, result: Prediction) -> None:
+        """A new result: what is under way is of another one."""
+        super().begin(result)
+        self._runner.cancel(self._channel)
+        self.busy = False
+
+    def _start(self, find: Callable[[Cancel], Any], done: Callable[[Any], None]) -> None:
+        def ended(found: Any) -> None:
+            self.busy = False
+            done(found)
+            self.changed.emit()
+
+        self.busy = True
+        self._tell("", False)
+        self.changed.emit()
+        self._runner.submit(
+            self._channel, lambda progress, cancel: find(cancel), ended, self._failed
+        )
+
+    def _failed(self, text: str) -> None:
+        self.busy = False
+        self._tell(text, True)
+        self.changed.emit()
 
 
 def silence(part: object) -> None:

@@ -9,7 +9,6 @@ from psygnal import Signal
 
 from napari_ssn import prediction
 from napari_ssn.errors import Cancel, SSNError
-from napari_ssn.session import jobs
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.part import SessionPart
 from napari_ssn.session.runner import Runner
@@ -69,7 +68,9 @@ class Places(SessionPart):
         # At once: behind the jobs that follow a run it would move the view seconds later, when
         # somebody may be looking at something else.
         try:
-            place = jobs.middle_job(result, self._walk.choice, self._walk.lesions)
+            choice, lesions = self._walk.choice, self._walk.lesions
+            shown = prediction.decode.hypothesis_of(result, choice, lesions)
+            place = prediction.lesions.middle_of(shown.label_map)
         except SSNError as error:
             self._failed(problem(error))
             return

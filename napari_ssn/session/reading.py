@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from psygnal import Signal
+from typing import TYPE_CHECKING
 
 from napari_ssn import prediction
 from napari_ssn.documents.adjudicated import How
 from napari_ssn.errors import Cancel
 from napari_ssn.session.lines import PLANES, Lines, keep
-from napari_ssn.session.part import SessionPart
+from napari_ssn.session.part import Busy
 from napari_ssn.session.records import Plane
 from napari_ssn.session.runner import Runner
 from napari_ssn.text.readers import OUTLINE_WRITTEN
@@ -65,7 +63,7 @@ class Made:
     image_sha256: str
 
 
-class ReadersRoom(SessionPart):
+class ReadersRoom(Busy):
     """Compares outlines and makes one of them; the walk is left where it is.
 
     Attributes:
@@ -80,11 +78,10 @@ class ReadersRoom(SessionPart):
         tell: is told what a person should know, in one sentence, and whether it is an error.
     """
 
-    changed = Signal()
+    _channel = "readers"
 
     def __init__(self, runner: Runner, tell: Callable[[str, bool], None]) -> None:
         self._runner, self._tell = runner, tell
-        self.busy = False
         self.found: Compared | None = None
         self.made: Made | None = None
         self.drawn = True
@@ -92,9 +89,7 @@ class ReadersRoom(SessionPart):
 
     def begin(self, result: Prediction) -> None:
         """A new result: nobody is compared beside it."""
-        self._runner.cancel("readers")
         super().begin(result)
-        self.busy = False
         self.found = self.made = None
         self._lines.clear()
         self.changed.emit()
@@ -138,11 +133,8 @@ class ReadersRoom(SessionPart):
             return ()
         kept = self._lines.get(plane)
         if kept is None or kept[0] is not found:
-            votes, least = (
-                found.readers.votes,
-                prediction.readers.levels_of(len(found.readers.maps)),
-            )
-            kept = found, prediction.lines.vote_lines(votes, least, plane)
+            least = prediction.readers.levels_of(len(found.readers.maps))
+            kept = found, prediction.lines.vote_lines(found.readers.votes, least, plane)
             keep(self._lines, plane, kept, PLANES)
         return kept[1]
 
@@ -185,31 +177,13 @@ class ReadersRoom(SessionPart):
             shares = room.shares_of(made.readers, made.how, written, made.shares, made.label_map)
             room.write_outline(path, written, shares, result, overwrite)
 
-        self._start(write, self._written)
-
-    def _start(self, find: Callable[[Cancel], Any], done: Callable[[Any], None]) -> None:
-        self.busy = True
-        self._tell("", False)
-        self.changed.emit()
-        self._runner.submit("readers", lambda progress, cancel: find(cancel), done, self._failed)
+        self._start(write, lambda _: self._tell(OUTLINE_WRITTEN, False))
 
     def _compared(self, found: Compared) -> None:
-        self.busy, self.found, self.made = False, found, None
-        self.changed.emit()
+        self.found, self.made = found, None
 
     def _was_made(self, made: Made) -> None:
-        self.busy, self.made = False, made
-        self.changed.emit()
-
-    def _written(self, _: None) -> None:
-        self.busy = False
-        self._tell(OUTLINE_WRITTEN, False)
-        self.changed.emit()
-
-    def _failed(self, text: str) -> None:
-        self.busy = False
-        self._tell(text, True)
-        self.changed.emit()
+        self.made = made
 
     def close(self) -> None:
         """Let go of the result and of who listens."""

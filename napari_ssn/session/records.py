@@ -145,15 +145,13 @@ class Request:
 
     source: Source
     model: Path
-    device: str
+    settings: Settings
     centre: tuple[int, ...] | None
     depth_mm: float
     look_at: Plane | None = None
     basis: DirectionKind = "label-weighted"
     #: Whether the values are taken for Hounsfield units, whatever they seem to be.
     insist: bool = False
-    #: That runs the model in the place of this computer.
-    server: Elsewhere | None = None
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Stage(Parts):
 
     def run(self) -> None:
         """Segment the image as is chosen; a run under way is dropped."""
-        setup, settings = self.setup, self.settings
+        setup = self.setup
         if setup.obstacle is not None:
             self._failed(setup.obstacle)
             return
@@ -49,13 +49,12 @@ class Stage(Parts):
         request = Request(
             setup.source,
             setup.model.folder,
-            settings.device,
+            self.settings,
             setup.middle,
             setup.depth_mm,
             self.looking(),
             self.walk.choice.basis,
             setup.insist,
-            settings.server,
         )
         self.members.run(None)
         self._begin(

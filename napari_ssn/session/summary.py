@@ -10,7 +10,6 @@ from psygnal import Signal
 from napari_ssn import prediction
 from napari_ssn.errors import Cancel
 from napari_ssn.prediction.choice import Choice, Point, Question
-from napari_ssn.session import jobs
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.part import SessionPart
 from napari_ssn.session.runner import Runner
@@ -213,4 +212,5 @@ class Summary(SessionPart):
             self.across.want((self._result, self._walk.choice))
 
     def _measured(self, key: tuple[Prediction, Choice], cancel: Cancel) -> tuple[Diameter, ...]:
-        return jobs.across_job(*key, self._lesions)
+        shown = prediction.decode.hypothesis_of(*key, self._lesions)
+        return prediction.decode.across_in(key[0], shown.label_map)

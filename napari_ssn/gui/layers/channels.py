@@ -8,6 +8,7 @@ from typing import Any
 from napari.layers import Image
 
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.gui.listening import Listening
 from napari_ssn.prediction.joined import join_sources
 from napari_ssn.prediction.source import Source
 from napari_ssn.session.channels import preset
@@ -31,7 +32,7 @@ class Channels:
         self.names: tuple[str, ...] = ()
         self.layers: tuple[Image | None, ...] = ()
         self.note = ""
-        self._changed = changed
+        self._changed, self._listening = changed, Listening()
         self._picked = False
         self._shown: dict[Image, layers.Shown] = {}
         # What was joined last, by the tokens of its parts: the same parts are the same image.
@@ -108,20 +109,12 @@ class Channels:
         return self._joined[1]
 
     def _set(self, chosen: Sequence[Image | None]) -> None:
-        self._watch(False)
+        self._listening.stop()
         self.layers = tuple(chosen)
         kept = [one for one in self.layers if one is not None]
         self._shown = {one: shown for one, shown in self._shown.items() if one in kept}
-        self._watch(True)
-
-    def _watch(self, on: bool) -> None:
-        for layer in dict.fromkeys(one for one in self.layers if one is not None):
-            for name in layers.IMAGE_EVENTS:
-                event = getattr(layer.events, name)
-                if on:
-                    event.connect(self._described)
-                else:
-                    event.disconnect(self._described)
+        for layer in dict.fromkeys(kept):
+            self._listening.to(self._described, *layers.image_events(layer))
 
     def _described(self, event: Any = None) -> None:
         # Whichever it was: all are described anew in a moment.

@@ -28,8 +28,8 @@ class KnownImages:
         """An image, or a frame of it, as it is; the same one when one comes back to it."""
         if layer not in self._known:
             self._known[layer] = {}
-            for name in layers.IMAGE_EVENTS:
-                getattr(layer.events, name).connect(self._changed)
+            for event in layers.image_events(layer):
+                event.connect(self._changed)
         found = self._known[layer]
         if frame not in found:
             found[frame] = layers.describe(layer, frame)
@@ -53,8 +53,8 @@ class KnownImages:
     def forget(self, layer: Any) -> None:
         """A layer is closed."""
         if self._known.pop(layer, None) is not None:
-            for name in layers.IMAGE_EVENTS:
-                getattr(layer.events, name).disconnect(self._changed)
+            for event in layers.image_events(layer):
+                event.disconnect(self._changed)
 
     def close(self) -> None:
         """Let go of all layers."""

@@ -46,8 +46,7 @@ REGION = "SSN · region"
 # Size of a marker in pixels of the screen.
 CLICK_PIXELS = (11, 13)
 
-#: Events of an image layer after which it is another image.
-IMAGE_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
+_IMAGE_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 _TIME = ("t", "time", "frame")
 # How many times as long as the shortest side of a voxel the longest of almost a cube is.
@@ -55,6 +54,11 @@ _CUBES = 1.5
 
 # Every reading of a layer is another image, as far as results are concerned.
 _tokens = count(1)
+
+
+def image_events(layer: Image) -> list[Any]:
+    """Events of an image layer after which it is another image."""
+    return [getattr(layer.events, name) for name in _IMAGE_EVENTS]
 
 
 def next_token() -> int:

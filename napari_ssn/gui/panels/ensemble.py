@@ -101,17 +101,11 @@ class EnsembleRows(Block):
     def _values_of(self, layer: Labels | Image) -> NDArray[Any]:
         """A layer as a member, on the image's grid: labels may be of a part of it."""
         if isinstance(layer, Labels):
-            labels = _as_labels(self._picture.laid(layer))
-            if labels is None:
-                raise DataError(said.NO_LABELS)
-            return labels
+            return _as_labels(self._picture.laid(layer))
         found = self._picture.on_grid(layer)
         if found is None:
             raise DataError(said.OTHER_GRID)
-        fractions = _as_fractions(found)
-        if fractions is None:
-            raise DataError(said.NO_FRACTIONS)
-        return fractions
+        return _as_fractions(found)
 
     def refresh(self) -> None:
         """Show what is chosen, where an ensemble is."""
@@ -122,18 +116,20 @@ class EnsembleRows(Block):
             say(self.what, said.chosen_line(len(chosen.paths), len(chosen.maps), folder))
 
 
-def _as_labels(values: NDArray[np.generic]) -> NDArray[np.uint8] | None:
-    """Labels of a layer; None where one is below 0 or above 255."""
+def _as_labels(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Labels of a layer; DataError where one is below 0 or above 255."""
     if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 255:
-        return None
+        raise DataError(said.NO_LABELS)
     # A copy: what is painted later is another member.
     return np.array(values, np.uint8, order="C")
 
 
-def _as_fractions(values: NDArray[np.generic]) -> NDArray[np.float32] | None:
-    """Probabilities of a layer; None where one is below 0 or above 1, or none is a fraction."""
+def _as_fractions(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Probabilities of a layer; DataError where one is below 0 or above 1, or none a fraction."""
     if values.dtype.kind != "f" or not values.size:
-        return None
+        raise DataError(said.NO_FRACTIONS)
     found = np.array(values, np.float32, order="C")
     # NaN fails the comparison.
-    return found if found.min() >= 0 and found.max() <= 1 else None
+    if not 0 <= found.min() <= found.max() <= 1:
+        raise DataError(said.NO_FRACTIONS)
+    return found
