@@ -249,7 +249,7 @@ def chest_ct(path: Path) -> None:
         # What is found out after the cards: which outlines are lesions apart, and their sizes.
         wait_until(dock, lambda: session.walk.lesions is not None)
         several = session.walk.lesions is not None and session.walk.lesions.several
-        wait_until(dock, lambda: not several or session.walk.lesion_counts is not None)
+        wait_until(dock, lambda: not several or session.walk.here.lesion_counts is not None)
         wait_until(dock, lambda: session.summary.lengths is not None)
         camera.take("ct-result")
         session.walk.set_sigma(1.0)

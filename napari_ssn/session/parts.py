@@ -80,9 +80,7 @@ class Parts:
         self.comparing = Comparing(runner, self.walk, self._failed)
         self.effect = Effect(self.walk)
         self.places = Places(runner, self.walk, self._failed)
-        self.summary = Summary(
-            runner, self.walk, self.settings.hypotheses, self.settings.cards, self._failed
-        )
+        self.summary = Summary(runner, self.walk, self.settings, self._failed)
         self.summary.changed.connect(self._summarised)
         self.overviews = Overviews(runner, self.walk, self._failed)
         self.borders = Borders(self.walk, self.overviews)
@@ -232,8 +230,7 @@ class Parts:
         if settings.seed != before.seed:
             self.walk.set_seed(settings.seed)
         self.walk.configure(settings)
-        self.summary.set_count(settings.hypotheses)
-        self.summary.set_most(settings.cards)
+        self.summary.configure(settings)
         self.changed.emit()
 
     def _meet(self) -> None:

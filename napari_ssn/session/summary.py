@@ -12,6 +12,7 @@ from napari_ssn.errors import Cancel
 from napari_ssn.prediction.choice import Choice, Point, Question
 from napari_ssn.session.derived import Derived
 from napari_ssn.session.part import SessionPart
+from napari_ssn.session.records import Settings
 from napari_ssn.session.runner import Runner
 from napari_ssn.session.walk import Walk
 from napari_ssn.text.presence import Presence
@@ -58,17 +59,16 @@ class Summary(SessionPart):
     Args:
         runner: does the long part.
         walk: says what was pointed at.
-        count: hypotheses behind a range.
-        most: cards.
+        settings: how many hypotheses are behind a range, and cards at most.
         failed: is told, in one sentence, when something fails.
     """
 
     changed = Signal()
 
     def __init__(
-        self, runner: Runner, walk: Walk, count: int, most: int, failed: Callable[[str], None]
+        self, runner: Runner, walk: Walk, settings: Settings, failed: Callable[[str], None]
     ) -> None:
-        self._walk, self._count, self._most = walk, count, most
+        self._walk, self._settings = walk, settings
         self._ranges: Derived[_Given, Ranges] = Derived(runner, "range", _ranges, failed)
         self._cards: Derived[_Given, Cards] = Derived(runner, "cards", _cards, failed)
         self._lengths: Derived[_Given, Lengths] = Derived(runner, "lengths", _lengths, failed)
@@ -112,8 +112,8 @@ class Summary(SessionPart):
         """Count the ranges and deal the cards, where they are not known."""
         if self._result is not None:
             given = (self._result, self._points, self._only)
-            self._ranges.want(_Given(*given, self._count))
-            self._cards.want(_Given(*given, self._most))
+            self._ranges.want(_Given(*given, self._settings.hypotheses))
+            self._cards.want(_Given(*given, self._settings.cards))
             self._measure()
 
     def show_lengths(self) -> None:
@@ -130,14 +130,9 @@ class Summary(SessionPart):
         assert self._result is not None
         return _Given(self._result, self._points, self._only, 0)
 
-    def set_count(self, count: int) -> None:
-        """State ranges of another number of hypotheses."""
-        self._count = count
-        self.make()
-
-    def set_most(self, most: int) -> None:
-        """Deal so many cards at most."""
-        self._most = most
+    def configure(self, settings: Settings) -> None:
+        """State ranges of another number of hypotheses, and deal so many cards at most."""
+        self._settings = settings
         self.make()
 
     @property

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_ssn.core.directions.principal import Directions
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.prediction.prediction import Prediction
 
@@ -140,19 +139,9 @@ class Walk(SessionPart):
         return None if self._result is None else self._result.run
 
     @property
-    def directions(self) -> Directions | None:
-        """See `Standing`."""
-        return self.here.directions
-
-    @property
     def counts(self) -> NDArray[np.int64] | None:
         """See `Standing`."""
         return self.here.counts
-
-    @property
-    def lesion_counts(self) -> NDArray[np.int64] | None:
-        """See `Standing`."""
-        return self.here.lesion_counts
 
     @property
     def alone(self) -> int | None:

@@ -122,7 +122,7 @@ def check(dock: Any, direction: int) -> None:
     drawn, scale = ahead(dock), dock.scene.frame.transform["scale"]
     assert [one.colour for one in drawn] == [WAYS[0]] * 3 + [WAYS[1]] * 3
     for stroke, sigma in zip(drawn, (-0.5, -1.0, -2.0, 0.5, 1.0, 2.0), strict=True):
-        labels = dist.label_map(walk.directions.z(direction, sigma, anchor))
+        labels = dist.label_map(walk.here.directions.z(direction, sigma, anchor))
         expected = [outline(labels == label) for label in (1, 2)]
         assert len(stroke.lines) == sum(map(len, expected))
         # Between the same voxels as a line halfway.

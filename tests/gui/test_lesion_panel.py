@@ -24,7 +24,7 @@ def spots(open_dock: Callable[..., Any], qtbot: Any, tmp_path: Path) -> tuple[An
     add_image(viewer, SPACE)
     run_and_wait(dock, qtbot)
     walk = dock.session.walk
-    qtbot.waitUntil(lambda: walk.lesion_counts is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: walk.here.lesion_counts is not None, timeout=60_000)
     return viewer, dock
 
 
@@ -108,7 +108,7 @@ def test_another_run_takes_the_list_away(spots: tuple[Any, Any], qtbot: Any) -> 
     dock.lesions.alone.click()
     first = dock.session.walk.lesions
     run_and_wait(dock, qtbot)
-    qtbot.waitUntil(lambda: dock.session.walk.lesion_counts is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.session.walk.here.lesion_counts is not None, timeout=60_000)
     assert dock.session.walk.lesions is not first and dock.session.walk.selected is None
     assert cells(dock, 0)[0] == "1" and not dock.lesions.alone.isChecked()
     # Of another image there is nothing to choose.

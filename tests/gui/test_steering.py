@@ -40,7 +40,7 @@ def test_directions_are_chosen_in_the_settings(three: Any, qtbot: Any) -> None:
     dock.slider.slider.setValue(20)
     shown = np.array(viewer.layers[HYPOTHESIS].data)
     np.testing.assert_array_equal(shown, dock.session.result.dist.label_map(walk.z))
-    np.testing.assert_array_equal(walk.z, walk.directions.basis[:, 0])
+    np.testing.assert_array_equal(walk.z, walk.here.directions.basis[:, 0])
     walk.undo()
     walk.undo()
     assert dock.settings.boxes["directions"].currentData() == "label-weighted"

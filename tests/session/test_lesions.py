@@ -53,8 +53,8 @@ def test_lesions_are_told_apart_and_their_sizes_add_up(session: Session) -> None
         labels = dist.label_map(walk.z)
         for lesion in found:
             expected = number_of(labels[walk.lesions.parts == lesion.number])
-            assert walk.lesion_counts[lesion.number].tolist() == expected
-        assert walk.lesion_counts.sum(0).tolist() == number_of(labels) == walk.counts.tolist()
+            assert walk.here.lesion_counts[lesion.number].tolist() == expected
+        assert walk.here.lesion_counts.sum(0).tolist() == number_of(labels) == walk.counts.tolist()
 
 
 def test_the_slider_moves_a_lesion_alone_and_then_the_others(session: Session) -> None:
@@ -147,7 +147,7 @@ def test_one_lesion_is_as_if_there_was_no_list(
     walk = session.walk
     if walk.lesions.several:
         pytest.fail("the tiny model's noise should hang together")
-    assert walk.lesion_counts is None and walk.counts is not None
+    assert walk.here.lesion_counts is None and walk.counts is not None
     with pytest.raises(ValueError, match="number"):
         walk.set_alone(1, True)
     session.close()
@@ -278,7 +278,7 @@ def test_a_slider_that_moves_on_does_not_begin_counting_anew(
     walk.set_direction(2)
     assert runner.waiting != first
     runner.go()
-    assert walk.counts is not None and walk.lesion_counts is not None
+    assert walk.counts is not None and walk.here.lesion_counts is not None
     session.close()
 
 

@@ -149,7 +149,7 @@ def test_the_slider_ends_at_the_outermost_member(ran: Session) -> None:
         start = np.zeros(3) if number is None else found.z[number]
         for direction in range(3):
             walk.set_direction(direction)
-            along = (found.z - start) @ walk.directions.basis[:, direction]
+            along = (found.z - start) @ walk.here.directions.basis[:, direction]
             low, high = walk.here.ends()
             assert along.min() - 1e-6 <= low <= along.min() + STEP
             assert along.max() - STEP <= high <= along.max() + 1e-6

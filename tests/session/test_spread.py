@@ -49,10 +49,10 @@ def test_directions_chosen_in_another_way_are_walked(session: Session, kind: str
     np.testing.assert_array_equal(walk.z, anchor - 1.5 * found.basis[:, 1])
     np.testing.assert_array_equal(walk.label_map(()), result.dist.label_map(walk.z))
     np.testing.assert_array_equal(walk.counts, np.bincount(walk.label_map(()).ravel(), minlength=3))
-    assert walk.directions.kind == kind
+    assert walk.here.directions.kind == kind
     for _ in range(3):
         walk.undo()
-    assert walk.choice == before and walk.directions.kind == "label-weighted"
+    assert walk.choice == before and walk.here.directions.kind == "label-weighted"
     for _ in range(3):
         walk.redo()
     assert (walk.choice.basis, walk.choice.direction, walk.choice.sigma) == (kind, 1, -1.5)
@@ -63,7 +63,7 @@ def test_the_choice_of_directions_outlives_cards_and_runs(session: Session) -> N
     session.walk.show(Choice(2, 0))
     assert session.walk.choice == Choice(2, 0, basis="varimax")
     ran(session)
-    assert session.walk.choice.basis == session.walk.directions.kind == "varimax"
+    assert session.walk.choice.basis == session.walk.here.directions.kind == "varimax"
     assert "varimax" in session.result.bases.kinds
     session.walk.set_sigma(0.5)
     assert session.walk.choice.title == "mean, varimax direction 1 at +0.50 σ"
@@ -78,7 +78,7 @@ def test_chosen_during_a_run_it_takes_effect_after_it(
     made.run()
     made.walk.turn("plain")
     runner.go()
-    assert made.walk.choice.basis == "plain" and made.walk.directions.kind == "plain"
+    assert made.walk.choice.basis == "plain" and made.walk.here.directions.kind == "plain"
     made.close()
 
 

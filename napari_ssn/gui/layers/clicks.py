@@ -154,7 +154,8 @@ class Clicks:
         layer, self._drawing = self._layer, True
         self._shown, self._hint = points, hint
         places = [self._place(p.index) for p in points]
-        colours = [self._colour(result, p.label) for p in points]
+        labels = result.card.labels
+        colours = [labels[p.label].colour if p.label else "#202020" for p in points]
         symbols = ["disc" if p.label else "square" for p in points]
         if hint is not None:
             places, colours = [*places, self._place(hint)], [*colours, "#ffffff00"]
@@ -169,10 +170,6 @@ class Clicks:
         if self._sizes is not None:
             self._sizes.follow()
         self._drawing = False
-
-    @staticmethod
-    def _colour(result: Prediction, label: int) -> str:
-        return result.card.labels[label].colour if label else "#202020"
 
     def _made(self) -> Points:
         """An empty layer above all others, the same layer as before selected."""

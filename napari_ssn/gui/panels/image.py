@@ -100,7 +100,7 @@ class ImagePanel(Block):
         name.setText("Frame")
         self.time = strip([name, self.frame, self.frames, 1])
         self.frame.setKeyboardTracking(False)
-        self.frame.valueChanged.connect(self._picked_frame)
+        self.frame.valueChanged.connect(lambda frame: picture.choose_frame(frame - 1))
         self.models = combo("The model that segments it")
         self.models.setPlaceholderText("None is installed")
         self.members = EnsembleRows(viewer, picture, session)
@@ -187,9 +187,6 @@ class ImagePanel(Block):
             self.voxel_size.forget()
         self._picture.set_image(layer)
         self._picture.join_again()
-
-    def _picked_frame(self, frame: int) -> None:
-        self._picture.choose_frame(frame - 1)
 
     def _picked_model(self, index: int) -> None:
         folder = self.models.itemData(index)

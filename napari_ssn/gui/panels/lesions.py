@@ -37,7 +37,7 @@ class LesionPanel(Section):
         self.below(self.table, self.chosen)
         self.table.cellClicked.connect(self._clicked)
         self.alone.clicked.connect(self._ticked)
-        self.all.clicked.connect(self._all)
+        self.all.clicked.connect(lambda: session.walk.select(None))
         self.hide()
         session.changed.connect(self.refresh)
         self._later = Later(self, self.follow, lambda: session.walk.held)
@@ -55,9 +55,6 @@ class LesionPanel(Section):
         if (number := self._session.walk.selected) is not None:
             self._session.walk.set_alone(number, on)
 
-    def _all(self) -> None:
-        self._session.walk.select(None)
-
     def refresh(self) -> None:
         """Show whether there is anything to choose among."""
         self.setEnabled(self._session.result is not None and not self._session.stale)
@@ -73,7 +70,7 @@ class LesionPanel(Section):
         if self._listed is None or result is None:
             return
         self._say_dropped(self._listed, result)
-        counts = walk.lesion_counts
+        counts = walk.here.lesion_counts
         for at, lesion in enumerate(self._listed.found):
             words = "…"
             if counts is not None:

@@ -17,7 +17,6 @@ from napari_ssn.text.sizes import capital
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
-    from napari_ssn.prediction.overview import Overview
     from napari_ssn.prediction.prediction import Prediction
 
 # Samples with a button of their own.
@@ -67,7 +66,7 @@ class OverviewPanel(Section):
         self.more.setMenu(self.menu)
         self.below(self.missing, self.probability, self.boxplot, self.unlike)
         self.below([self.median, *((one, 2) for one in self.buttons), self.more, 1])
-        self.label.activated.connect(self._picked)
+        self.label.activated.connect(lambda at: session.overviews.set_label(at or None))
         self.median.clicked.connect(partial(self._show, None))
         for at, one in enumerate(self.buttons):
             one.clicked.connect(partial(self._show, at))
@@ -81,9 +80,6 @@ class OverviewPanel(Section):
         self.label.clear()
         self.label.addItems(["All labels", *(capital(name) for name in result.labels[1:])])
         self.refresh()
-
-    def _picked(self, index: int) -> None:
-        self._session.overviews.set_label(index or None)
 
     def _show(self, at: int | None, checked: bool = False) -> None:
         found = self._session.overviews.of("boxplot")
@@ -104,8 +100,9 @@ class OverviewPanel(Section):
         say(self.missing, missing)
         probable = overviews.of("probability")
         self.probability.setVisible("probability" in overviews.wanted)
-        self.probability.setToolTip(_tip(probable))
-        votes = None if probable is None or not probable.noun else probable.draws
+        draws, noun = (None, "") if probable is None else (probable.draws, probable.noun)
+        self.probability.setToolTip(probability_tip(draws, noun))
+        votes = draws if noun else None
         self.probability.setText(SCALE if votes is None else votes_scale(votes))
         self.boxplot.setVisible("boxplot" in overviews.wanted)
         self._show_unlike()
@@ -143,10 +140,6 @@ def _number(choice: Choice) -> int:
 
 def _named(choice: Choice) -> str:
     return f"{'hypothesis' if choice.member is None else 'member'} {_number(choice)}"
-
-
-def _tip(found: Overview | None) -> str:
-    return probability_tip(None) if found is None else probability_tip(found.draws, found.noun)
 
 
 def _legend(entries: list[tuple[str, str, str]]) -> QLabel:

@@ -38,16 +38,13 @@ class RegionPanel(Section):
         self._asked: int | None = None
         self.around.toggled.connect(self._session.set_around_point)
         self.place.toggled.connect(self._wait)
-        self.depth.valueChanged.connect(self._deepened)
+        self.depth.valueChanged.connect(lambda depth: session.set_depth(float(depth)))
         session.changed.connect(self.refresh)
         self.refresh()
 
     def _wait(self, waiting: bool) -> None:
         self._picture.centre.wait_for_click(waiting, self._clicked)
         self.refresh()
-
-    def _deepened(self, depth: int) -> None:
-        self._session.set_depth(float(depth))
 
     def _clicked(self) -> None:
         self.place.setChecked(False)

@@ -72,7 +72,10 @@ class OfferPanel(Section):
         """Look for earlier sessions that nobody has open."""
         base = self._base
         self._runner.submit(
-            "offers", lambda progress, cancel: offers(base), self._offered, self._not_offered
+            "offers",
+            lambda progress, cancel: offers(base),
+            self._offered,
+            partial(self._session.tell, error=True),
         )
 
     def go_on(self) -> None:
@@ -93,9 +96,6 @@ class OfferPanel(Section):
     def _offered(self, found: tuple[Offer, ...]) -> None:
         self.offers = found
         self.refresh()
-
-    def _not_offered(self, words: str) -> None:
-        self._session.tell(words, True)
 
     def refresh(self) -> None:
         """Say what there is, and what waits for its image."""

@@ -220,7 +220,7 @@ class SliderPanel(Section):
     def _offer(self, result: Prediction) -> None:
         """Name the directions, which are others if the session chose them in another way."""
         walk, source = self._session.walk, result.source
-        directions = walk.directions
+        directions = walk.here.directions
         # At ±2 σ, of which the sizes in the names are, an ensemble may have no member any more.
         sized = walk.here.from_mean and result.members is None
         offered = (directions, sized)
@@ -299,8 +299,8 @@ class SliderPanel(Section):
         self.slider.setEnabled(least < most)
         self.play.setEnabled(least < most)
         words = ("smaller", "larger")
-        if result is not None and walk.directions is not None:
-            effect = walk.directions.effects[walk.choice.direction]
+        if result is not None and walk.here.directions is not None:
+            effect = walk.here.directions.effects[walk.choice.direction]
             words = ends(effect, result.source.oriented)
         tip = "" if result is None or result.members is None else beyond_tip(result.noun)
         for end, word, at in ((self.low, words[0], least), (self.high, words[1], most)):
@@ -317,7 +317,7 @@ class SliderPanel(Section):
         if self.slider.value() != position:
             with signals_blocked(self.slider):
                 self.slider.setValue(position)
-        if self._session.result is not None and walk.directions is not None:
+        if self._session.result is not None and walk.here.directions is not None:
             self._offer(self._session.result)
         at = self.directions.findData(choice.direction)
         if at != self.directions.currentIndex():
