@@ -109,9 +109,9 @@ def test_keys_eyes_and_deleting(opened: Any, qtbot: Any) -> None:
     scene.toggle()
     layer.visible = True
     assert art.strokes.visible
-    dock._fainter()
+    dock._fade(-0.1)
     assert art.strokes.opacity == pytest.approx(0.9) and layer.opacity == 0
-    dock._stronger()
+    dock._fade(0.1)
     # Without its layer the one on show is gone, and the others stay.
     viewer.layers.remove(HYPOTHESIS)
     assert not bold(dock) and set(named(dock)) <= set(SHARES) and named(dock)
