@@ -316,7 +316,7 @@ class SSNDock(QWidget):
         # While there is something to be saved.
         self.study.shut(alive)
         self.archives.close()
-        self.opening.close_all()
+        self.opening.opening.close()
         self.keys.release()
         self.points.shut()
         self.readers.shut()

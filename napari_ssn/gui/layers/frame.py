@@ -52,12 +52,11 @@ class ResultFrame:
         hidden = {turn.order[axis] for axis in across}
         return tuple(at if axis in hidden else None for axis, at in enumerate(voxel))
 
-    def on_screen(self, viewer: Viewer, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points of the source's grid, (n, axes), along the axes on show in the viewer's world."""
-        return self.placing(viewer)(points)
-
     def placing(self, viewer: Viewer) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-        """As `on_screen`, for several groups of points: what it follows from is asked once."""
+        """Places points of the source's grid, (n, axes), along the axes on show in the world.
+
+        For several groups of points: what it follows from is asked once.
+        """
         origin, *others = self._corners / layer_units(viewer, self._carrier)
         dims = viewer.dims
         first = dims.ndim - self.axes

@@ -172,8 +172,6 @@ class LineArt:
     def _make_room(self, event: Any = None) -> None:
         """Let the legend cover none of the lines, where there is a corner for it."""
         strokes = [one for one in self.strokes.strokes if one.words != LOOKED_AT]
-        lines, words = (
-            [line for one in strokes for line in one.lines],
-            [words for words, _, _ in self.legend.rows],
-        )
+        lines = [line for one in strokes for line in one.lines]
+        words = [words for words, _, _ in self.legend.rows]
         put(self.legend, position=corner(self._viewer, lines, words, str(self.legend.position)))

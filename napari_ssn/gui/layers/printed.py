@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QFont, QFontMetricsF, QImage, QPainter
-from vispy.gloo import Texture2D, VertexBuffer
+from vispy.gloo import Texture2D
 from vispy.scene.visuals import create_visual_node
-from vispy.visuals import Visual
 
-from napari_ssn.gui.layers.sheets import TRIANGLES, corners_of
+from napari_ssn.gui.layers.sheets import TRIANGLES, Triangles, corners_of
 
 # What napari makes of a point, in pixels: twice the 96 to an inch that screens have, by the 72 of
 # print, so that ours are as large as napari's own words.
@@ -45,7 +44,7 @@ void main() {
 """
 
 
-class PrintedVisual(Visual):
+class PrintedVisual(Triangles):
     """Words of one size and colour, each in a place of its own.
 
     Args:
@@ -59,12 +58,9 @@ class PrintedVisual(Visual):
         # Pixels of the screen for one of the canvas, as it was printed last; none: anew.
         self._ratio: float | None = None
         self._ink = Texture2D(np.zeros((1, 1, 1), np.uint8), interpolation="nearest")
-        self._buffers = VertexBuffer(), VertexBuffer()
-        super().__init__(vcode=_VERTEX, fcode=_FRAGMENT)
+        super().__init__(_VERTEX, _FRAGMENT, depth=False)
         self.shared_program.frag["ink"] = self._ink
         self.shared_program.frag["tone"] = (1.0, 1.0, 1.0, 1.0)
-        self._draw_mode = "triangles"
-        self.set_gl_state("translucent", depth_test=False, cull_face=False)
         self.freeze()
 
     def set_words(self, words: Sequence[str], points: float) -> NDArray[np.float64]:
@@ -144,11 +140,11 @@ class PrintedVisual(Visual):
         inside = np.stack([begin, begin + sizes], axis=1) / (wide, high)
         first = np.round(spans[:, 0] * ratio)
         outside = np.stack([first, first + sizes], axis=1) / ratio
-        for buffer, values in zip(self._buffers, (outside, inside), strict=True):
-            buffer.set_data(corners_of(values)[:, TRIANGLES].reshape(-1, 2).astype(np.float32))
-        corner, place = self._buffers
-        self.shared_program.vert["corner"] = corner
-        self.shared_program.vert["place"] = place
+        corner, place = (
+            corners_of(spans)[:, TRIANGLES].reshape(-1, 2).astype(np.float32)
+            for spans in (outside, inside)
+        )
+        self._upload(corner=corner, place=place)
         self._ratio = ratio
 
     def _prepare_draw(self, view: Any) -> bool:
@@ -158,10 +154,6 @@ class PrintedVisual(Visual):
         if self._ratio != ratio:
             self._print(ratio)
         return True
-
-    @staticmethod
-    def _prepare_transforms(view: Any) -> None:
-        view.view_program.vert["transform"] = view.transforms.get_transform()
 
 
 Printed = create_visual_node(PrintedVisual)

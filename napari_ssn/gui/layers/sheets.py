@@ -33,17 +33,38 @@ void main() {
 """
 
 
-class SheetsVisual(Visual):
+class Triangles(Visual):
+    """Triangles of which a shader is told two things, in buffers that stay: none is compiled anew.
+
+    Args:
+        vertex, fragment: the shader.
+        depth: whether what lies before them hides them.
+    """
+
+    def __init__(self, vertex: str, fragment: str, depth: bool) -> None:
+        self._buffers = VertexBuffer(), VertexBuffer()
+        super().__init__(vcode=vertex, fcode=fragment)
+        self._draw_mode = "triangles"
+        self.set_gl_state("translucent", depth_test=depth, cull_face=False)
+
+    def _upload(self, **told: NDArray[np.float32]) -> None:
+        for buffer, (name, values) in zip(self._buffers, told.items(), strict=True):
+            buffer.set_data(values)
+            self.shared_program.vert[name] = buffer
+
+    @staticmethod
+    def _prepare_transforms(view: Any) -> None:
+        view.view_program.vert["transform"] = view.transforms.get_transform()
+
+
+class SheetsVisual(Triangles):
     """Filled rectangles, each of one colour."""
 
     def __init__(self) -> None:
         self._corners: NDArray[np.float32] | None = None
         self._tones: NDArray[np.float32] | None = None
         self._changed = False
-        self._buffers = VertexBuffer(), VertexBuffer()
-        super().__init__(vcode=_VERTEX, fcode=_FRAGMENT)
-        self._draw_mode = "triangles"
-        self.set_gl_state("translucent", depth_test=True, cull_face=False)
+        super().__init__(_VERTEX, _FRAGMENT, depth=True)
         self.freeze()
 
     def set_data(self, corners: NDArray[np.floating], tones: NDArray[np.floating]) -> None:
@@ -59,21 +80,12 @@ class SheetsVisual(Visual):
         self.update()
 
     def _prepare_draw(self, view: Any) -> bool:
-        if self._corners is None:
+        if self._corners is None or self._tones is None:
             return False
         if self._changed:
-            for buffer, values in zip(self._buffers, (self._corners, self._tones), strict=True):
-                buffer.set_data(values)
-            corner, tone = self._buffers
-            # The same buffers as before: nothing is compiled anew.
-            self.shared_program.vert["corner"] = corner
-            self.shared_program.vert["tone"] = tone
+            self._upload(corner=self._corners, tone=self._tones)
             self._changed = False
         return True
-
-    @staticmethod
-    def _prepare_transforms(view: Any) -> None:
-        view.view_program.vert["transform"] = view.transforms.get_transform()
 
 
 def corners_of(spans: NDArray[np.floating]) -> NDArray[np.float64]:

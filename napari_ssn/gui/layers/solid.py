@@ -84,7 +84,7 @@ class Solid:
             assert self._scene.frame is not None
             corners, faces = shell
             self._placed = (shell, order)
-            self.glass.surface = (self._scene.frame.on_screen(self._viewer, corners), faces)
+            self.glass.surface = (self._scene.frame.placing(self._viewer)(corners), faces)
 
     def _rows(self, result: Prediction, glass: bool) -> tuple[tuple[str, str, float], ...]:
         """Of the legend, as on a slice."""

@@ -85,11 +85,7 @@ class LesionPanel(Section):
         if lesions is None or result is None:
             self.table.setRowCount(0)
             return
-        measure, draws, members = (
-            result.measure,
-            lesions.rules.draws,
-            self._session.walk.here.members,
-        )
+        members = self._session.walk.here.members
         self.table.horizontalHeaderItem(2).setToolTip("" if members else said.RANGE_TIP)
         self.table.set_rows(len(lesions.found))
         for at, lesion in enumerate(lesions.found):
@@ -97,13 +93,13 @@ class LesionPanel(Section):
             cells = (
                 str(lesion.number),
                 "…",
-                measure.short_interval(size.low, size.high),
+                result.measure.short_interval(size.low, size.high),
                 percent(lesion.existence),
             )
             for column, words in enumerate(cells):
                 self.table.put(at, column, words)
             share, error = lesion.existence, lesion.existence_error
-            tips = (said.RANGE_TIP, said.presence_tip(share, error, draws))
+            tips = (said.RANGE_TIP, said.presence_tip(share, error, lesions.rules.draws))
             if members:
                 tips = lesion_tips(share, members, result.noun)
             for column, tip in enumerate(tips, start=2):

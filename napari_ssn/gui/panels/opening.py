@@ -124,10 +124,6 @@ class OpeningPanel(Block):
     def _ask(self, query: Query) -> None:
         query.answer(self.choose(query.what))
 
-    def close_all(self) -> None:
-        """Stop reading."""
-        self.opening.close()
-
 
 def _sample(number: int) -> list[Any]:
     """Layers of a sample, in the worker, which loads what makes outlines of shapes the first time.

@@ -64,12 +64,10 @@ class ResultPanel(Section):
     def _found(self, result: Prediction) -> None:
         while self._lines.count():
             self._lines.removeItem(self._lines.itemAt(0))
-        for widget in (
-            *self.headlines, *self.cut_off, *self.bars, *self.ranges, *self.lengths,
-        ):  # fmt: skip
-            widget.deleteLater()
-        self.headlines, self.cut_off, self.bars, self.ranges = [], [], [], []
-        self.lengths = []
+        for all_of_a_kind in (self.headlines, self.cut_off, self.bars, self.ranges, self.lengths):
+            for widget in all_of_a_kind:
+                widget.deleteLater()
+            all_of_a_kind.clear()
         for label in range(1, len(result.labels)):
             self.headlines.append(text("", "headline"))
             # Air above every label but the first, so that each range belongs to one.
