@@ -101,25 +101,11 @@ class Parts:
         )
         self.copies = Copies(runner, self.walk, lambda: self.stale, self.changed.emit, self._failed)
         self.members = MemberList(self.walk, self.tell)
-        # All that know something of the result on show. Walk and borders first: while the others
-        # begin, lines are drawn of these, and are kept as the result's.
-        self._parts: tuple[SessionPart, ...] = (
-            self.effect,
-            self.walk,
-            self.borders,
-            self.shells,
-            self.comparing,
-            self.summary,
-            self.overviews,
-            self.places,
-            self.pointing,
-            self.fitting,
-            self.readers,
-            self.asking,
-            self.copies,
-            self.files,
-            self.members,
-        )
+        # All that know something of the result on show. While the others begin, lines are drawn of
+        # the first, and are kept as the result's.
+        first = (self.effect, self.walk, self.borders)
+        known = [one for one in vars(self).values() if isinstance(one, SessionPart)]
+        self._parts = (*first, *(one for one in known if one not in first))
         #: Of all images and places; those that are not on show wait as they were left.
         self.results = Results(self.walk, self._parts)
         self.follow = FollowUp(
