@@ -55,8 +55,6 @@ class Overviews(SessionPart):
 
     def begin(self, result: Prediction) -> None:
         """Nothing is known of a new result; `make` begins to find out."""
-        for one in self._found.values():
-            one.forget()
         if result.labels != self._labels:
             # Of another model the same number is another label.
             self._labels, self.label = result.labels, None
@@ -134,11 +132,9 @@ class Overviews(SessionPart):
         self.changed.emit()
         self._failed(text)
 
-    def close(self) -> None:
-        """Let go of the result and of who listens."""
-        super().close()
-        for one in self._found.values():
-            one.close()
+    @property
+    def _derived(self) -> list[Derived[Any, Any]]:
+        return [*self._found.values()]
 
 
 def _made(wished: Wished, cancel: Cancel) -> Overview:
