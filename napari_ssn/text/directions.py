@@ -211,20 +211,6 @@ def effect_tip(
     return "\n".join(lines)
 
 
-def direction_tip(
-    name: str,
-    effect: Effect,
-    measure: Measure,
-    voxel_ml: float,
-    labels: Sequence[str],
-    unit: str,
-    from_mean: bool,
-) -> str:
-    """Its name in full, as the dock is too narrow for some, its `effect_tip`, what its share is."""
-    what = effect_tip(effect, measure, voxel_ml, labels, unit, from_mean)
-    return f"{name}\n{what}\n{SHARE_TIP}"
-
-
 def offered_directions(directions: Directions, chosen: int = 0) -> list[int]:
     """Directions worth a slider: those that change something, and the one that is walked."""
     seen = [

@@ -98,7 +98,9 @@ class Centre:
                 self._cross.metadata["at"], self._cross.visible = at, True
                 self._reticle.follow()
             return
-        cross = layers.region_layer(image, display, centre)
+        place = layers.place_in(display, centre)
+        # For `Reticle` to draw.
+        cross = Points(place, name=layers.REGION, **self._picture.transform(axes))
         cross.metadata["at"] = at
         self._cross = cross
         add_beside(self._viewer, cross)

@@ -28,7 +28,7 @@ from napari_ssn.geometry.foreign import has_time_last
 from napari_ssn.geometry.intensity import seems_ct, some_values, units_of
 from napari_ssn.geometry.transforms import layer_matrix
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.gui.layers.places import frames_of, index_to_world, transform_of
+from napari_ssn.gui.layers.places import frames_of, index_to_world
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.source import Source
 from napari_ssn.session import Decoded
@@ -284,15 +284,6 @@ def layer_name(decoded: Decoded) -> str:
 def place_in(display: Display, centre: Sequence[int]) -> NDArray[np.float64]:
     """A voxel of the source's grid as the only point of a layer, (1, axes)."""
     return np.array([display.reorientation.index_to_display(centre, display.image_space)], float)
-
-
-def region_layer(image: Image, display: Display, centre: Sequence[int]) -> Points:
-    """The voxel around which the model looks, for `Reticle` to draw."""
-    return Points(
-        place_in(display, centre),
-        name=REGION,
-        **transform_of(image, len(display.shape)),
-    )
 
 
 def clicks_layer(name: str, transform: dict[str, Any], axes: int) -> Points:

@@ -145,7 +145,6 @@ class LinkedPlanes:
             self._cross = None
         if tidy and isalive(pair):
             self._leave_corners(False)
-        if tidy and isalive(pair):
             # napari's own cross has taken it out already.
             if pair.parent() is not None:
                 self._viewer.window.remove_dock_widget(pair)

@@ -15,7 +15,7 @@ from napari_ssn.gui.widgets.marked_slider import MarkedSlider
 from napari_ssn.gui.widgets.parts import Section, button, combo, hint, row, say, text
 from napari_ssn.prediction.curve import STEP
 from napari_ssn.session import Session
-from napari_ssn.text.directions import DIRECTION_TIP, direction_names, direction_tip, ends
+from napari_ssn.text.directions import DIRECTION_TIP, SHARE_TIP, direction_names, effect_tip, ends
 from napari_ssn.text.dock import CUT_OFF, NOTHING_YET, RUN_AGAIN
 from napari_ssn.text.ensembles import beyond_tip
 from napari_ssn.text.lengths import lengths_line, lengths_tip
@@ -238,9 +238,10 @@ class SliderPanel(Section):
         unit = "mm" if source.spacing_mm is not None else "px"
         for index, name in names:
             self.directions.addItem(name, index)
-            effect = directions.effects[index]
-            tip = direction_tip(name, effect, *sizes, result.labels, unit, sized)
+            what = effect_tip(directions.effects[index], *sizes, result.labels, unit, sized)
             last = self.directions.count() - 1
+            # The dock is too narrow for some names in full.
+            tip = f"{name}\n{what}\n{SHARE_TIP}"
             self.directions.setItemData(last, tip, Qt.ItemDataRole.ToolTipRole)
         # In the list there is room for names that the dock is too narrow for.
         view = self.directions.view()
