@@ -92,20 +92,18 @@ class Archive:
 
     # ---- Find and open
 
-    def find(
-        self,
-        server: str,
-        since: str = "",
-        until: str = "",
-        modality: str = "",
-        patient: str = "",
-        names: bool = False,
-    ) -> None:
-        """Find studies; days as 2025-03-01, ``names`` to be told whom they are of."""
+    def find(self, server: str, names: bool = False, **typed: str) -> None:
+        """Find studies.
+
+        Args:
+            server: name of the archive.
+            names: whether to be told whom they are of.
+            typed: conditions as somebody typed them, see `Wanted`.
+        """
         self.studies, self.series, self._study = (), (), ""
 
         def work(there: Connection, step: Callable[[int, int], None]) -> Any:
-            wanted = web.wanted.Wanted(since, until, modality, patient).checked()
+            wanted = web.wanted.Wanted(**typed).checked()
             return web.find.studies(there, wanted, names=names)
 
         self._ask(server, "Looking for studies", work, self._found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -144,7 +144,7 @@ class ArchiveDialog(QDialog):
         self.refresh()
 
     def _find(self) -> None:
-        self._archive.find(*astuple(self.form.value))
+        self._archive.find(**asdict(self.form.value))
 
     def _choose(self) -> None:
         item = self.studies.currentItem()
