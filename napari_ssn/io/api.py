@@ -128,12 +128,12 @@ def write(
         model = described(provenance)
     content = Content.of(what, model.card if isinstance(model, Loaded) else model, names)
     series = None
-    if source is None and target.name.lower().endswith(DICOM_SUFFIX):
-        raise ExportError(
-            "A DICOM segmentation belongs to a DICOM series: name it with source=, as the volume "
-            "that was read from it or its folder."
-        )
-    if source is not None and target.name.lower().endswith(DICOM_SUFFIX):
+    if target.name.lower().endswith(DICOM_SUFFIX):
+        if source is None:
+            raise ExportError(
+                "A DICOM segmentation belongs to a DICOM series: name it with source=, as the "
+                "volume that was read from it or its folder."
+            )
         check_targets([target], overwrite)
         series = _series(source)
         series = series.unnamed() if deidentified and series is not None else series

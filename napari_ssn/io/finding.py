@@ -55,9 +55,7 @@ def _images(folder: Path) -> Iterator[Path]:
 def _hash_of(path: Path, frame: int | None) -> str | None:
     """Of an image's values; None of what cannot be read, or has no such frame."""
     try:
-        if frame is not None:
-            return image_hash(frame_of(path, frame - 1))
-        return image_hash(read(path))
+        return image_hash(read(path) if frame is None else frame_of(path, frame - 1))
     except (SSNError, OSError):
         # One that is damaged, or none, must not stand in the way of the others.
         return None

@@ -110,7 +110,7 @@ def dicom_home() -> Any:
 def read_one(path: Path, series: int | None = None) -> Volume:
     """Read a file by its name, or a series of it; ImageError if files of this kind are not read."""
     if is_zarr(path):
-        return _volume(ZARR, path, series)
+        return _of_level(path, series)
     if series is not None and not is_dicom(path):
         raise ImageError("Only DICOM holds several series: leave out the number of the series.")
     found = _reader(path)
@@ -151,8 +151,7 @@ def frame_of(path: Path, frame: int, level: int | None = None) -> Volume:
         level: of OME-Zarr, see `omezarr.read_omezarr`.
     """
     if is_zarr(path):
-        volume: Volume = ZARR.known().read_omezarr(path, level, frame)
-        return volume
+        return _of_level(path, level, frame)
     found = _reader(path)
     if found is None or not found.frames:
         *others, last = (one.name for one in READ if one.frames)
@@ -169,6 +168,11 @@ def _reader(path: Path) -> Format | None:
 
 def _volume(found: Format, path: Path, number: int | None) -> Volume:
     volume: Volume = found.known().read(path, number)
+    return volume
+
+
+def _of_level(path: Path, level: int | None, frame: int | None = None) -> Volume:
+    volume: Volume = ZARR.known().read_omezarr(path, level, frame)
     return volume
 
 
@@ -201,8 +205,7 @@ def encode_picture(pixels: Pixels, model: str, unlike: bool, series: DicomSeries
     """A picture (h, w, 3) as DICOM, see `dicom.captured.encode_picture`."""
     series = check_series(series)
     (captured,) = holding("report")
-    whole: bytes = captured.known().encode_picture(pixels, model, unlike, series)
-    return whole
+    return bytes(captured.known().encode_picture(pixels, model, unlike, series))
 
 
 def about_picture(series: DicomSeries | None) -> str:

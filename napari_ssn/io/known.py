@@ -5,7 +5,7 @@ cohorts and sentences have it; what napari hands over is in ``napari.yaml``. It 
 somebody reads or writes one: nobody waits for the libraries of formats that they do not use. What
 it offers:
 
-    read(path, number) -> Volume            each; number: of a series, level or frame
+    read(path, number) -> Volume            each but OME-Zarr; number: of a series or frame
     read_stored(path) -> Stored             those that may hold several images of one grid
     encode(content, path, series) -> bytes  those with suffixes that are written
     encode_several(content, series)         instead, those that write a file beside their own

@@ -242,8 +242,3 @@ def _labels(path: Path, level: Level, image: Stored) -> Iterator[tuple[str, Stor
         was = "was" if elsewhere == 1 else "were"
         words = f"{some} beside the image {have} no level on its grid and {was} left out."
         warnings.warn(words, stacklevel=2)
-
-
-def read(path: Path, series: int | None) -> Volume:
-    """See `read_omezarr`: a level is what a series is of DICOM."""
-    return read_omezarr(path, series)

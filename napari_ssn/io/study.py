@@ -143,21 +143,16 @@ def write_study(path: Path, study: Study, makers: Makers, overwrite: bool = Fals
     """
 
     def write(stream: BinaryIO) -> None:
-        # Level 1: most of it are numbers that no level makes much smaller.
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            # Without the hour at which each entry was written.
-            archive.writestr(_entry(_DOCUMENT), study.to_json().encode())
+        # Without the hour at which each entry was written, as a ZipInfo has none.
+        with zipfile.ZipFile(stream, "w") as archive:
+            document = study.to_json().encode()
+            archive.writestr(zipfile.ZipInfo(_DOCUMENT), document, zipfile.ZIP_DEFLATED)
             for piece in study.pieces:
-                archive.writestr(_entry(_name(piece)), makers[piece.sha256]())
+                content = makers[piece.sha256]()
+                archive.writestr(zipfile.ZipInfo(_name(piece)), content, zipfile.ZIP_DEFLATED)
 
     check_targets([path], overwrite)
     write_files({path: write}, overwrite)
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    return info
 
 
 def write_study_folder(folder: Path, study: Study, makers: Makers) -> None:

@@ -98,12 +98,7 @@ TRAITS = (
     Trait("description", None, False, _text, "SeriesDescription"),
 )
 #: Elements of a header that `traits_of` reads.
-KEYWORDS = (
-    *(one.keyword for one in TRAITS),
-    "AcquisitionDate",
-    "AcquisitionTime",
-    "Laterality",
-)
+KEYWORDS = (*(one.keyword for one in TRAITS), "AcquisitionDate", "AcquisitionTime", "Laterality")
 # Of frames of an enhanced instance: functional group, and the element in it.
 _IN_FRAMES = {
     "stack": ("FrameContentSequence", "StackID"),
