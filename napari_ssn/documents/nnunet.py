@@ -118,7 +118,7 @@ def _table(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError):
-        raise ModelError(f"The {path.name} of the model cannot be read.") from None
+        told = None
     if not isinstance(told, dict):
         raise ModelError(f"The {path.name} of the model cannot be read.")
     return told

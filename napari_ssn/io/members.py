@@ -324,12 +324,11 @@ def _in_one_order(found: list[MemberFile]) -> list[MemberFile]:
 
 def _check_labels(found: Sequence[MemberFile]) -> None:
     """DataError if the labels of members have different names; another order is no matter."""
-    first = next((one for one in found if one.labels is not None), None)
+    first = next((one.labels for one in found if one.labels is not None), ())
     for number, one in enumerate(found, start=1):
-        if first is None or first.labels is None or one.labels is None:
-            continue
-        if set(one.labels) != set(first.labels) or one.labels[0] != first.labels[0]:
-            theirs, ours = (", ".join(labels[:_SAID]) for labels in (one.labels, first.labels))
+        labels = first if one.labels is None else one.labels
+        if set(labels) != set(first) or labels[:1] != first[:1]:
+            theirs, ours = (", ".join(names[:_SAID]) for names in (labels, first))
             raise DataError(
                 f"{_called(number, one)} has other labels ({theirs}) than the first ({ours}): all "
                 "members outline the same."

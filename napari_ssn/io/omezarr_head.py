@@ -154,9 +154,7 @@ def attributes(folder: Path) -> dict[str, Any]:
     if new is None:
         return found or {}
     inner = new.get("attributes", {})
-    if not isinstance(inner, dict):
-        raise ImageError(_DAMAGED)
-    ome = inner.get("ome", inner)
+    ome = inner.get("ome", inner) if isinstance(inner, dict) else None
     if not isinstance(ome, dict):
         raise ImageError(_DAMAGED)
     return ome
@@ -285,8 +283,7 @@ def _transform(found: Any, count: int) -> tuple[tuple[float, ...], tuple[float, 
 
 
 def _numbers(found: Any, count: int) -> Floats:
-    if not isinstance(found, Sequence) or len(found) != count:
+    each = found if isinstance(found, Sequence) and len(found) == count else (None,)
+    if not all(isinstance(one, int | float) and math.isfinite(one) for one in each):
         raise ImageError(_DAMAGED)
-    if not all(isinstance(one, int | float) and math.isfinite(one) for one in found):
-        raise ImageError(_DAMAGED)
-    return np.array(found, np.float64)
+    return np.array(each, np.float64)

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from napari_ssn.errors import ExportError, ImageError
 from napari_ssn.geometry.acquired import Acquired
 from napari_ssn.io.dicom.damage import reading
+from napari_ssn.io.dicom.declared import number
 from napari_ssn.io.dicom.header import DAMAGED
 from napari_ssn.io.dicom.modalities import each
 from napari_ssn.io.dicom.naming import day_of
@@ -72,8 +73,5 @@ def _said(header: Dataset, keyword: str) -> Any:
 
 
 def _length(value: Any) -> float | None:
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        return None
-    return found if 0 < found < 1000 else None
+    found = number(value)
+    return found if found is not None and 0 < found < 1000 else None

@@ -40,20 +40,20 @@ def _weighting(header: Dataset) -> Weighting | None:
     contrast = str(header.get("AcquisitionContrast") or "").strip().upper()
     if contrast:
         return _CONTRASTS.get(contrast)
-    if (_number(header.get("DiffusionBValue")) or 0) > 0:
+    if (number(header.get("DiffusionBValue")) or 0) > 0:
         return "diffusion"
     sequence, variant = (
         {str(one).strip().upper() for one in each(header.get(name))}
         for name in ("ScanningSequence", "SequenceVariant")
     )
-    repetition, echo = (_number(header.get(name)) for name in ("RepetitionTime", "EchoTime"))
+    repetition, echo = (number(header.get(name)) for name in ("RepetitionTime", "EchoTime"))
     if repetition is None or echo is None or "EP" in sequence:
         return None
-    inversion = _number(header.get("InversionTime")) or 0.0
+    inversion = number(header.get("InversionTime")) or 0.0
     if inversion >= _FLUID_INVERSION and echo >= _LONG_ECHO:
         return "FLAIR"
     if "GR" in sequence:
-        flip = _number(header.get("FlipAngle")) or 0.0
+        flip = number(header.get("FlipAngle")) or 0.0
         prepared = "IR" in sequence or "MP" in variant or inversion > 0
         steep = "SP" in variant and flip >= _FLIP
         return "T1" if echo <= _GRADIENT_ECHO and (prepared or steep) else None
@@ -66,7 +66,7 @@ def _weighting(header: Dataset) -> Weighting | None:
     return "PD" if repetition >= _LONG_REPETITION and echo <= _SHORT_ECHO else None
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
     """A number of a header; None where there is none, or something else."""
     try:
         return float(value)
