@@ -21,16 +21,7 @@ from rich.progress import (
 )
 
 from napari_ssn import cohort as cohorts
-from napari_ssn.cli.archives import (
-    Accession,
-    Insecure,
-    Patient,
-    Since,
-    Study,
-    Until,
-    Where,
-    archive_of,
-)
+from napari_ssn.cli import archives
 from napari_ssn.cli.ending import ended_by
 from napari_ssn.cli.options import (
     FORMATS,
@@ -133,16 +124,16 @@ def cohort(
     again: Annotated[
         bool, typer.Option("--again", help="Try again what was refused or set aside.")
     ] = False,
-    server: Where = None,
-    study: Study = None,
-    since: Since = None,
-    until: Until = None,
+    server: archives.Where = None,
+    study: archives.Study = None,
+    since: archives.Since = None,
+    until: archives.Until = None,
     modality: Annotated[
         str | None,
         typer.Option(help="Of the series in an archive.", show_default="CT, MR, PT and NM"),
     ] = None,
-    patient: Patient = None,
-    accession: Accession = None,
+    patient: archives.Patient = None,
+    accession: archives.Accession = None,
     words: Annotated[
         str | None,
         typer.Option(
@@ -152,7 +143,7 @@ def cohort(
     least: Annotated[
         int, typer.Option(min=1, help="Series in an archive that have as many images at least.")
     ] = 1,
-    insecure: Insecure = False,
+    insecure: archives.Insecure = False,
 ) -> None:
     """Segment many scans: label maps, sidecars, a table of sizes and a page to review them."""
     formats = format_ or ("nifti",)
@@ -177,7 +168,7 @@ def cohort(
     if source is None and server is None:
         # Nobody should have a whole archive segmented by leaving out a word.
         raise typer.BadParameter("Name a folder or a table, or an archive with --server.")
-    archive = archive_of(server, source, insecure)
+    archive = archives.archive_of(server, source, insecure)
     looked_in: Path | Query
     if source is not None:
         looked_in = source
@@ -225,8 +216,7 @@ def cohort(
     counts = _write(out, not unnamed, table)
     typer.echo(said.states_line(counts))
     _say_why(out)
-    tables = "cohort.csv and review.html" if table is None else "both tables and review.html"
-    typer.echo(wrote(tables), err=True)
+    typer.echo(wrote(said.ONE_TABLE if table is None else said.BOTH_TABLES), err=True)
     if not unnamed:
         typer.echo(said.CALLED_BY_FILES if source else said.CALLED_BY_SERIES, err=True)
 

@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_ssn.cli.archives import (
-    Accession,
-    Insecure,
-    Modality,
-    Patient,
-    Since,
-    Study,
-    Until,
-    Where,
-)
+from napari_ssn.cli import archives
 from napari_ssn.cli.options import DIFFERENT
 from napari_ssn.cli.progress import progress
 from napari_ssn.errors import ArchiveError
@@ -57,7 +48,7 @@ def add(
         Path | None,
         typer.Option(help="File with the certificates of an authority that is your hospital's."),
     ] = None,
-    insecure: Insecure = False,
+    insecure: archives.Insecure = False,
 ) -> None:
     """Keep an archive in the list, in the place of one of its name.
 
@@ -84,17 +75,17 @@ def remove(name: Annotated[str, typer.Argument(help="Of the archive.")]) -> None
 
 def find(
     *,
-    server: Where = None,
-    study: Study = None,
-    since: Since = None,
-    until: Until = None,
-    modality: Modality = None,
-    patient: Patient = None,
-    accession: Accession = None,
+    server: archives.Where = None,
+    study: archives.Study = None,
+    since: archives.Since = None,
+    until: archives.Until = None,
+    modality: archives.Modality = None,
+    patient: archives.Patient = None,
+    accession: archives.Accession = None,
     names: Annotated[
         bool, typer.Option("--names", help="Say whom the studies are of, too.")
     ] = False,
-    insecure: Insecure = False,
+    insecure: archives.Insecure = False,
 ) -> None:
     """Find studies in an archive, the newest first; with --study the series of one.
 
@@ -130,8 +121,8 @@ def fetch(
         typer.Option(metavar="UID", help="Of the series; not needed where the study has one."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the images: a new or an empty one.")],
-    server: Where = None,
-    insecure: Insecure = False,
+    server: archives.Where = None,
+    insecure: archives.Insecure = False,
 ) -> None:
     """Fetch a series into a folder, as the archive keeps it: all of its images, or none.
 
@@ -150,8 +141,8 @@ def send(
         typer.Argument(metavar="FILES", help="DICOM files, as `segment --format` writes them."),
     ],
     *,
-    server: Where = None,
-    insecure: Insecure = False,
+    server: archives.Where = None,
+    insecure: archives.Insecure = False,
 ) -> None:
     """Send DICOM files to an archive, and say of each what became of it.
 

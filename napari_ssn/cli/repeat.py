@@ -27,18 +27,9 @@ from napari_ssn.io.sidecar import sidecar_path, write_pair
 from napari_ssn.network.device import device_title
 from napari_ssn.network.models import load_model
 from napari_ssn.network.places import find_model
+from napari_ssn.prediction import repeating
 from napari_ssn.prediction.recall import Recall
 from napari_ssn.prediction.record import record_of
-from napari_ssn.prediction.repeating import (
-    OTHER_IMAGE,
-    check_image,
-    check_repeatable,
-    check_weights,
-    circumstances,
-    device_of,
-    model_of,
-    rerun,
-)
 from napari_ssn.text.repeating import NOT_IDENTICAL, other_device
 
 
@@ -75,7 +66,7 @@ def repeat(
     hypothesis, found = recall.hypothesis(record.choice), recall.prediction
     if label_map_hash(hypothesis.label_map) != record.label_map_sha256:
         typer.echo(NOT_IDENTICAL)
-        typer.echo(circumstances(record, found), err=True)
+        typer.echo(repeating.circumstances(record, found), err=True)
         return False
     make_folder(target.parent)
     stated = record_of(found, hypothesis, record.choice)
@@ -100,31 +91,31 @@ def again(
 
     DataError, ImageError, ModelError if one of the three is not to be had or another one.
     """
-    check_repeatable(record)
+    repeating.check_repeatable(record)
     named, told = Named.of(path, series), record.run.ensemble
     if told is None and members:
         raise DataError("The sidecar is of a model, not of an ensemble: leave out --ensemble.")
     if told is None and len(named.paths) == 1 and is_numbered(named.paths[0]):
         # The one image of its case, or the first of several: the model knows.
-        card = read_card(find_model(model_name or model_of(record) or record.model.name))
+        card = read_card(find_model(model_name or repeating.model_of(record) or record.model.name))
         named = Named.of(path, series, card)
     if len(named.paths) > 1:
         volume, frame = named.read(), None
     else:
         volume, frame = image_of(named.paths[0], record, named.series[0])
-    check_image(volume, record)
+    repeating.check_image(volume, record)
     if told is not None:
-        where, count = device or device_of(record), record.run.threads
+        where, count = device or repeating.device_of(record), record.run.threads
         name = named.paths[0].name
         found = cli.ensembles.remade(volume, frame, name, told, members, where, count)
         if any(one.network for one in told.members):
             _tell_device(record, found.device_title)
         return Recall(found)
-    named_model = model_name or model_of(record) or record.model.name
-    model = load_model(named_model, device or device_of(record))
-    check_weights(model.card, record)
+    named_model = model_name or repeating.model_of(record) or record.model.name
+    model = load_model(named_model, device or repeating.device_of(record))
+    repeating.check_weights(model.card, record)
     _tell_device(record, device_title(model.device))
-    found = rerun(record, model, partial(run_on, model, volume, frame=frame))
+    found = repeating.rerun(record, model, partial(run_on, model, volume, frame=frame))
     return Recall(found)
 
 
@@ -175,7 +166,7 @@ def _level_of(path: Path, record: Provenance, number: int | None) -> tuple[Volum
             volume = image_at(path, frame, info.number)
             if image_hash(volume) == record.run.image_sha256:
                 return volume, own
-    raise ImageError(OTHER_IMAGE)
+    raise ImageError(repeating.OTHER_IMAGE)
 
 
 def _numbers_of(path: Path, run: Run) -> list[int]:

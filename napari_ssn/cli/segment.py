@@ -9,24 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_ssn import cli
-from napari_ssn.cli.options import (
-    DIFFERENT,
-    FORMATS,
-    MOST_SAMPLES,
-    TO_ARCHIVE,
-    Certificates,
-    Deidentified,
-    Depth,
-    Ensemble,
-    Format,
-    Insecure,
-    On,
-    Server,
-    TokenFile,
-    Views,
-    parse_centre,
-    parse_series,
-)
+from napari_ssn.cli import options
 from napari_ssn.network.others.kinds import is_model
 
 
@@ -55,7 +38,7 @@ def segment(
             "file's own order and counted from 0.",
         ),
     ] = None,
-    depth: Depth = None,
+    depth: options.Depth = None,
     frame: Annotated[
         int | None,
         typer.Option(min=1, help="Which frame of a time series or channel of an OME-Zarr, from 1."),
@@ -92,7 +75,7 @@ def segment(
         ),
     ] = None,
     views: Annotated[
-        Views | None,
+        options.Views | None,
         typer.Option(
             help="Of networks that are run: the mean of mirrored views is a member (average), each "
             "is one, or none are looked at.",
@@ -103,7 +86,7 @@ def segment(
         int | None,
         typer.Option(
             min=0,
-            max=MOST_SAMPLES,
+            max=options.MOST_SAMPLES,
             help="How many samples to write; of a small ensemble its members are written.",
             show_default="16",
         ),
@@ -112,12 +95,12 @@ def segment(
     device: Annotated[
         str | None, typer.Option(help="auto, cuda, mps or cpu.", show_default="auto")
     ] = None,
-    on: On = None,
-    token_file: TokenFile = None,
-    certificates: Certificates = None,
-    insecure: Insecure = False,
+    on: options.On = None,
+    token_file: options.TokenFile = None,
+    certificates: options.Certificates = None,
+    insecure: options.Insecure = False,
     format_: Annotated[
-        list[Format] | None,
+        list[options.Format] | None,
         typer.Option(
             "--format",
             help="Of the label maps: NIfTI, 3D Slicer's segmentation, or DICOM, which needs a "
@@ -129,7 +112,7 @@ def segment(
             show_default="nifti",
         ),
     ] = None,
-    deidentified: Deidentified = False,
+    deidentified: options.Deidentified = False,
     report: Annotated[
         bool, typer.Option("--report", help="Write report.html too: one page with pictures.")
     ] = False,
@@ -166,8 +149,8 @@ def segment(
         raise typer.BadParameter(
             "Name one image, or one for each channel, as IN or with --image, and not as both."
         )
-    paths, numbers = source or image or [], parse_series(series)
-    server = Server.of(on, token_file, certificates, insecure)
+    paths, numbers = source or image or [], options.parse_series(series)
+    server = options.Server.of(on, token_file, certificates, insecure)
     if server is not None and (device or ensemble or from_sidecar):
         raise typer.BadParameter(
             "A server runs a model, where it was told to: leave out --device, --ensemble and "
@@ -192,7 +175,7 @@ def segment(
             overwrite=overwrite,
             members=ensemble or (),
         ):
-            raise typer.Exit(DIFFERENT)
+            raise typer.Exit(options.DIFFERENT)
         return
     running = any(is_model(one) for one in ensemble or ())
     if ensemble and (model or centre or depth is not None):
@@ -208,9 +191,9 @@ def segment(
         raise typer.BadParameter(f"{width} is no width: give a number of millimetres above 0.")
     if model is None and not ensemble:
         raise typer.BadParameter("Name a model with --model; `napari-ssn models` lists them.")
-    if deidentified and TO_ARCHIVE.isdisjoint(format_ or ()):
+    if deidentified and options.TO_ARCHIVE.isdisjoint(format_ or ()):
         raise typer.BadParameter("Only DICOM names the patient: --deidentified is for dicom-seg.")
-    index = parse_centre(centre)
+    index = options.parse_centre(centre)
     if depth is not None and not math.isfinite(depth):
         raise typer.BadParameter(f"{depth} is no depth: give a number of millimetres.")
     cli.segmenting.segment_image(
@@ -223,10 +206,10 @@ def segment(
         series=numbers,
         count=samples,
         seed=seed,
-        ensemble=Ensemble(tuple(ensemble), rank, width, views) if ensemble else None,
+        ensemble=options.Ensemble(tuple(ensemble), rank, width, views) if ensemble else None,
         device=device or "auto",
         server=server,
-        suffixes=tuple(FORMATS[one].written for one in format_ or ("nifti",)),
+        suffixes=tuple(options.FORMATS[one].written for one in format_ or ("nifti",)),
         deidentified=deidentified,
         report=report,
         overwrite=overwrite,

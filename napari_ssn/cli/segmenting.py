@@ -33,19 +33,12 @@ from napari_ssn.network.inference import Asked
 from napari_ssn.network.models import load_model
 from napari_ssn.network.places import find_model
 from napari_ssn.network.plan import DEPTH_MM
+from napari_ssn.prediction import export
 from napari_ssn.prediction.cards import deal_cards
 from napari_ssn.prediction.choice import Choice
 from napari_ssn.prediction.crowd import member_choice
 from napari_ssn.prediction.decode import across_in, sample_choice
 from napari_ssn.prediction.drawing import drawn_as, fit, words_of
-from napari_ssn.prediction.export import (
-    export_choices,
-    export_report,
-    likely_content,
-    numbered,
-    size_rows,
-    table_of,
-)
 from napari_ssn.prediction.lengths import measure_lengths
 from napari_ssn.prediction.ranges import count_ranges
 from napari_ssn.prediction.readers import of_people, recorded
@@ -121,7 +114,7 @@ def segment_image(
         if (files is None or count is not None or len(files) >= MANY)
         else ("member", len(files))
     )
-    names = ["mean", *numbered(whose, count), *(() if drawing is None else ("fitted",))]
+    names = ["mean", *export.numbered(whose, count), *(() if drawing is None else ("fitted",))]
     ways = _ways(suffixes)
     maps = [out / f"{name}{suffix}" for name in names for suffix in ways]
     likely = [out / f"probability{end}" for end in _LIKELY if end in suffixes]
@@ -177,7 +170,7 @@ def segment_image(
         choices = [Choice(), *(sample_choice(found, i, seed) for i in range(count))]
     choices += [Choice(drawing=fitting.drawing)] if fitting is not None else []
     chosen = dict(zip(names, choices, strict=True))
-    made = export_choices(found, chosen, out, ways, ranges, lengths, headers, overwrite)
+    made = export.export_choices(found, chosen, out, ways, ranges, lengths, headers, overwrite)
     rows: list[Row] = []
     means: tuple[Diameter, ...] = ()
     for number, choice in enumerate(choices):
@@ -187,12 +180,12 @@ def segment_image(
         across = across_in(found, hypothesis.label_map)
         means = means or across
         drawn = None if choice.sample is None else choice.seed
-        rows += size_rows(found, name, hypothesis.counts, across, seed=drawn)
+        rows += export.size_rows(found, name, hypothesis.counts, across, seed=drawn)
     with _saying_what_is_missing(len(names), len(names)):
         for path in likely:
-            content_of, record = likely_content(found, Choice(), ranges.unlike)
+            content_of, record = export.likely_content(found, Choice(), ranges.unlike)
             write_content(content_of, path, record, overwrite, headers)
-        write_files({table: table_of(found, rows, ranges)}, overwrite)
+        write_files({table: export.table_of(found, rows, ranges)}, overwrite)
     typer.echo(said.wrote(maps_in_words(len(names), len(written), len(likely))), err=True)
     if to_archive:
         typer.echo(told_of(check_series(headers)), err=True)
@@ -208,7 +201,7 @@ def segment_image(
         shown = Shown(found, Choice(), None, deal_cards(found), ranges)
         for k, one in enumerate(pages):
             with naming_missing(pages[k:]):
-                export_report(shown, one, overwrite, deidentified)
+                export.export_report(shown, one, overwrite, deidentified)
             typer.echo(said.wrote(one.name), err=True)
     for line in ranges.lines(found.measure, means):
         typer.echo(line)

@@ -6,16 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from napari_ssn.cli import spreads
 from napari_ssn.cli.beside import other_series
 from napari_ssn.cli.kinds import misfit
-from napari_ssn.cli.spreads import (
-    MOST_DRAWS,
-    MOST_GIVEN,
-    Verdict,
-    doubt,
-    missized,
-    misspanned,
-)
 from napari_ssn.core.given.drawing import fit_drawing
 from napari_ssn.documents.chosen import Choice
 from napari_ssn.documents.ran import Software
@@ -54,7 +47,7 @@ class Statements:
     used: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
 
-    def judge(self, name: str, verdict: Verdict) -> None:
+    def judge(self, name: str, verdict: spreads.Verdict) -> None:
         """Take what was found of a field."""
         problem, known = verdict
         if problem is not None:
@@ -116,8 +109,8 @@ def statements(record: Provenance, recall: Recall, drawn: Labels | None = None) 
         out.used.append("sizes.draws")
     # A graphics card may round sums otherwise from one run to the next.
     alike = alike and run.device == here.device == "cpu"
-    out.judge("sizes", missized(record, recall, alike))
-    out.judge("spans", misspanned(record, recall, alike))
+    out.judge("sizes", spreads.missized(record, recall, alike))
+    out.judge("spans", spreads.misspanned(record, recall, alike))
     return out
 
 
@@ -174,7 +167,7 @@ def _same_software(record: Provenance, found: Prediction) -> bool:
     )
 
 
-def _misshared(record: Provenance, recall: Recall, alike: bool) -> Verdict:
+def _misshared(record: Provenance, recall: Recall, alike: bool) -> spreads.Verdict:
     """What a file of cards says otherwise of what each stands for, and whether that can be told."""
     members = record.hypotheses or []
     shares = [one.share for one in members]
@@ -188,10 +181,10 @@ def _misshared(record: Provenance, recall: Recall, alike: bool) -> Verdict:
         dealt = [card.share for card in deal_cards(prediction, points, only, most).cards]
         if len(dealt) == len(shares) and _near([one or 0.0 for one in shares], np.array(dealt)):
             return None, True
-    return doubt(True, alike, verdicts.SHARES)
+    return spreads.doubt(True, alike, verdicts.SHARES)
 
 
-def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> Verdict:
+def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> spreads.Verdict:
     """What is wrong with how a z is said to have been come by, and whether that could be told.
 
     Args:
@@ -206,7 +199,7 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> Verdict:
         # What is nearest to a drawing cannot be told without that: `statements` names it.
         return None, True
     given = choice.pointing is not None or choice.conditions is not None
-    most = MOST_GIVEN if given else MOST_DRAWS
+    most = spreads.MOST_GIVEN if given else spreads.MOST_DRAWS
     if choice.sample is not None and choice.sample > most:
         return (None, False) if given else (verdicts.SEED, True)
     if choice.kind == "representative" or (choice.kind == "sample" and choice.sample is None):
@@ -237,15 +230,15 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> Verdict:
     anchor, beyond = np.split(whole, [source.dist.rank])
     stated = None if choice.pointing is None else choice.pointing.rest
     if stated is not None and not _near(stated, beyond[: len(beyond) - len(set(points))]):
-        return doubt(given, alike, verdicts.CORRECTION)
+        return spreads.doubt(given, alike, verdicts.CORRECTION)
     if choice.anchor is not None and not _near(choice.anchor, anchor):
-        return doubt(given, alike, verdicts.ANCHOR)
+        return spreads.doubt(given, alike, verdicts.ANCHOR)
     if choice.kind != "walk":
         if not given and anchor.tolist() != choice.z:
             words = {"member": verdicts.Z_OF_MEMBER, "sample": verdicts.SEED}
             return words.get(choice.kind, verdicts.NO_MEAN), True
         if not _near(choice.z, anchor):
-            return doubt(given, alike, verdicts.Z_OF_GIVEN)
+            return spreads.doubt(given, alike, verdicts.Z_OF_GIVEN)
         return None, True
     # A direction has length one: so much holds whatever found it.
     assert choice.z is not None
@@ -260,7 +253,7 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> Verdict:
     walked = [(choice.z, sigma)]
     walked += [(one.z, one.sigma) for one in (choice.lesions.own if choice.lesions else ())]
     if not all(_near(z, directions.z(number, at, anchor)) for z, at in walked):
-        return doubt(True, alike, verdicts.DIRECTION)
+        return spreads.doubt(True, alike, verdicts.DIRECTION)
     return None, True
 
 
@@ -284,7 +277,7 @@ def _misfitted(choice: Choice, recall: Recall, drawn: Labels) -> str | None:
     return None
 
 
-def _mispresent(choice: Choice, recall: Recall) -> Verdict:
+def _mispresent(choice: Choice, recall: Recall) -> spreads.Verdict:
     """What a sidecar says of presence otherwise than the model, and whether that could be told."""
     if choice.nothing and choice.kind not in ("nothing", "sample", "member"):
         return verdicts.NOT_EMPTY, True
@@ -297,7 +290,7 @@ def _mispresent(choice: Choice, recall: Recall) -> Verdict:
     presence = source.presence(points, only)
     if not source.apart or abs(presence - choice.presence) > _CHANCE:
         return verdicts.PRESENCE, True
-    if choice.kind != "sample" or choice.sample is None or choice.sample > MOST_DRAWS:
+    if choice.kind != "sample" or choice.sample is None or choice.sample > spreads.MOST_DRAWS:
         return None, True
     there = bool(source.present(points, choice.sample, choice.seed or 0, only)[-1])
     if there == bool(choice.nothing):

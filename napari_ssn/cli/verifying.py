@@ -36,6 +36,8 @@ from napari_ssn.text.repeating import HELD_BESIDE, PROBABILITY
 # How far the stated grid may lie from the image's, and how far a stated size from the counted one:
 # the determinant of an affine is rounded otherwise on another processor.
 _PLACE_MM, _ROUNDING = 1e-6, 1e-9
+# What sidecars of before do not state.
+_LATER = ("cut_off_by", "first", "last", "apart_voxels")
 
 
 def verify(
@@ -177,10 +179,7 @@ def _same_size(one: LabelVolume, other: LabelVolume, voxel_ml: float | None) -> 
     )
     return (
         one.voxels == other.voxels
-        and one.cut_off_by in (None, other.cut_off_by)
-        and one.first in (None, other.first)
-        and one.last in (None, other.last)
-        and one.apart_voxels in (None, other.apart_voxels)
+        and all(getattr(one, name) in (None, getattr(other, name)) for name in _LATER)
         and stated[2] == true[2]
         # What a sidecar of before does not state is not wrong.
         and all(a is None or _near(a, b) for a, b in lengths)

@@ -17,10 +17,10 @@ from napari_ssn.prediction.followed import View
 from napari_ssn.prediction.followed import pictures as pictures_of
 from napari_ssn.prediction.growth import Growth, figures_of, told_of
 from napari_ssn.prediction.scan import Scan
-from napari_ssn.text.change_page import ChangePage, change_html
+from napari_ssn.text.change_page import ChangePage, change_html, scan_line
 from napari_ssn.text.page import change_picture
 from napari_ssn.text.report import OTHER_SPREAD, Picture
-from napari_ssn.text.sizes import capital, plural
+from napari_ssn.text.sizes import capital
 
 # Pixels of a picture's side: 300 to the inch at 36 mm.
 _SIDE = 432
@@ -127,14 +127,8 @@ def _facts(
 ) -> list[tuple[str, str]]:
     facts = [("Model", found.model)]
     for when, scan, day in zip(_WHEN, scans, days, strict=True):
-        size = " × ".join(f"{step:.3g}" for step in scan.steps_mm)
-        parts = ["date not known" if day is None else day.isoformat(), f"voxels of {size} mm"]
-        if scan.acquired.thickness_mm is not None:
-            parts.append(f"slices {scan.acquired.thickness_mm:.3g} mm thick")
-        parts.append(plural(scan.points, "point"))
-        if scan.conditions:
-            parts.append(plural(scan.conditions, "condition"))
-        facts.append((when, " · ".join(parts)))
+        given = (scan.points, scan.conditions)
+        facts.append((when, scan_line(day, scan.steps_mm, scan.acquired.thickness_mm, *given)))
     spread = scans[0].spread
     if spread is not None:
         facts.append(OTHER_SPREAD)

@@ -8,8 +8,10 @@ from typing import Any, Literal
 from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.documents.adjudicated import How
 from napari_ssn.documents.chosen import Asked
+from napari_ssn.text.asking import where_so
 from napari_ssn.text.directions import KIND_WORDS
 from napari_ssn.text.drawing import NEAREST
+from napari_ssn.text.lesions import moved_alone
 
 
 @dataclass(frozen=True, order=True)
@@ -199,8 +201,7 @@ class Choice:
         if self.points:
             start += f" given {len(self.points)} point{'s' if len(self.points) > 1 else ''}"
         if self.only:
-            several = "s" if len(self.only) > 1 else ""
-            start += f" where {len(self.only)} condition{several} hold{'' if several else 's'}"
+            start += f" {where_so(len(self.only))}"
         if self.nothing:
             start = start.replace("mean", "nothing outlined", 1)
             alone = self.sample is None and self.member is None
@@ -211,7 +212,7 @@ class Choice:
             f"{start}, {KIND_WORDS[self.basis].one} {self.direction + 1} at {_sigma(self.sigma)}"
         )
         if len(self.own) > 2:
-            return f"{words}, {len(self.own)} lesions moved alone"
+            return f"{words}, {moved_alone(len(self.own))}"
         return words + "".join(f", lesion {number} at {_sigma(at)}" for number, at in self.own)
 
 

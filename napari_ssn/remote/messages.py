@@ -27,6 +27,7 @@ from napari_ssn.network.inference import Inference
 from napari_ssn.network.plan import needed_bytes, plan_for
 from napari_ssn.network.question import Place, Question
 from napari_ssn.remote.wire import Arrays, read, written
+from napari_ssn.text.server import on_server
 
 # Bytes of a distribution of which less than all is worth two messages.
 _WORTH = 1 << 24
@@ -203,7 +204,7 @@ def answer_of(
         raise DataError(_ANOTHER)
     how = (found.tile, found.depth_mm, found.threads, found.instructions)
     # A result says for ever that it was another computer's.
-    return Inference(dist, torch.device(found.device), *how, elsewhere=f"{found.title} of a server")
+    return Inference(dist, torch.device(found.device), *how, elsewhere=on_server(found.title))
 
 
 def _rows(affine: Floats) -> tuple[tuple[float, ...], ...]:

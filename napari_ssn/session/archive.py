@@ -16,7 +16,13 @@ from napari_ssn.later import door
 from napari_ssn.session.part import silence
 from napari_ssn.session.records import Step
 from napari_ssn.session.runner import Runner
-from napari_ssn.text.archive import found_line, secret_line, sent_line
+from napari_ssn.text.archive import (
+    LOOKING_FOR_SERIES,
+    LOOKING_FOR_STUDIES,
+    found_line,
+    secret_line,
+    sent_line,
+)
 
 if TYPE_CHECKING:
     from napari_ssn.io.dicom.web.connection import Connection
@@ -106,14 +112,14 @@ class Archive:
             wanted = web.wanted.Wanted(**typed).checked()
             return web.find.studies(there, wanted, names=names)
 
-        self._ask(server, "Looking for studies", work, self._found)
+        self._ask(server, LOOKING_FOR_STUDIES, work, self._found)
 
     def choose(self, server: str, study: str) -> None:
         """Find the series of a study."""
         self.series, self._study = (), study
         self._ask(
             server,
-            "Looking for series",
+            LOOKING_FOR_SERIES,
             lambda there, step: web.find.series(there, study),
             self._chosen,
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_ssn.text.sizes import listed, plural
 
 NOTHING_FOUND = "Nothing was found."
+LOOKING_FOR_STUDIES, LOOKING_FOR_SERIES = "Looking for studies", "Looking for series"
 TRUSTED = "those that this computer trusts"
 SECRETS = (
     "Name and address are kept, tokens and passwords are not: they come from the environment "

@@ -117,3 +117,8 @@ def condition_tip(effective: float, broken: bool) -> str:
         "their middle and may leave them."
     )
     return f"{told} Where it stands now this is not so." if broken else told
+
+
+def where_so(count: int) -> str:
+    """``where 2 conditions hold``."""
+    return f"where {plural(count, 'condition')} hold{'s' if count == 1 else ''}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from napari_ssn.text.report import (
     Picture,
@@ -17,6 +18,7 @@ from napari_ssn.text.report import (
     pictures,
     table,
 )
+from napari_ssn.text.sizes import plural
 
 #: What a range of pairs is, and what it is not.
 MEANING = (
@@ -49,6 +51,24 @@ class ChangePage:
     codes: Sequence[tuple[str, str]]
     pictures: Sequence[Picture] = ()
     pictured: str = ""
+
+
+def scan_line(
+    day: date | None,
+    steps_mm: Sequence[float],
+    thickness_mm: float | None,
+    points: int,
+    conditions: int,
+) -> str:
+    """``2024-03-02 · voxels of 1 × 0.7 × 0.7 mm · slices 1.25 mm thick · 2 points``."""
+    size = " × ".join(f"{step:.3g}" for step in steps_mm)
+    parts = ["date not known" if day is None else day.isoformat(), f"voxels of {size} mm"]
+    if thickness_mm is not None:
+        parts.append(f"slices {thickness_mm:.3g} mm thick")
+    parts.append(plural(points, "point"))
+    if conditions:
+        parts.append(plural(conditions, "condition"))
+    return " · ".join(parts)
 
 
 def change_html(about: ChangePage) -> bytes:

@@ -14,6 +14,7 @@ NO_PARQUET = (
     "A table in Parquet is written by pyarrow, which is not installed: pip install "
     '"napari-ssn[parquet]".'
 )
+ONE_TABLE, BOTH_TABLES = "cohort.csv and review.html", "both tables and review.html"
 CALLED_BY_FILES = "They call scans by their files, whose names may hold names."
 # UIDs name nobody who cannot ask the archive.
 CALLED_BY_SERIES = "They call scans by day and UID of their series."

@@ -27,3 +27,8 @@ def presence_tip(share: float, error: float, draws: int) -> str:
 def left_out(count: int, smallest: str) -> str:
     """``3 below 0.01 mL left out``; nothing where there are none."""
     return f"{count} below {smallest} left out" if count else ""
+
+
+def moved_alone(count: int) -> str:
+    """``3 lesions moved alone``."""
+    return f"{count} lesions moved alone"

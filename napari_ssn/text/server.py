@@ -26,6 +26,11 @@ def other_version(there: str, here: str) -> str:
     )
 
 
+def on_server(device: str) -> str:
+    """``NVIDIA H100 of a server``."""
+    return f"{device} of a server"
+
+
 def at_another_run(place: int) -> str:
     """``The server is at another run: 2 before this one.``"""
     return f"The server is at another run: {place} before this one."

@@ -96,8 +96,9 @@ def both_of(own: str, theirs: str) -> str:
     return own if theirs in ("", own) else f"{own}; of the weights before: {theirs}"
 
 
-def nothing_left(done: str) -> str:
-    """``Nothing is left to do: 100 steps were done before.``"""
+def nothing_left(steps: int, minutes: float | None) -> str:
+    """``Nothing is left to do: 100 steps were done before.``, or minutes of a run by these."""
+    done = f"{steps} steps were done" if minutes is None else f"{minutes:.3g} minutes were spent"
     return f"Nothing is left to do: {done} before."
 
 
@@ -127,3 +128,28 @@ def start_of_other_size(theirs: str, ours: str) -> str:
         f"the network to start from was trained on voxels of {theirs} mm, and these are of "
         f"{ours} mm: bring them to that size, or it learns another anew."
     )
+
+
+def and_more(mm: float) -> str:
+    """``6 mm and more``."""
+    return f"{mm:g} mm and more"
+
+
+def image_caption(place: tuple[int, int] | None, wide_mm: float | None) -> str:
+    """``image, slice 3 of 9, 40 mm wide``, as far as they are known."""
+    where = "" if place is None else f", slice {place[0]} of {place[1]}"
+    return f"image{where}" + ("" if wide_mm is None else f", {wide_mm:.0f} mm wide")
+
+
+def raters_caption(count: int, empty: int, here: bool) -> str:
+    """``4 raters (1 marked nothing here)``; ``here`` in a slice of several."""
+    who = "1 rater" if count == 1 else f"{count} raters"
+    if not empty:
+        return who
+    return f"{who} ({'' if count == 1 else f'{empty} '}marked nothing{' here' if here else ''})"
+
+
+def model_caption(drawn: bool, count: int, empty: int) -> str:
+    """``model: mean and 8 hypotheses (2 empty)``; ``drawn`` where the mean outlines anything."""
+    words = f"model: mean{'' if drawn else ' (empty)'} and {count} hypotheses"
+    return f"{words} ({empty} empty)" if empty else words

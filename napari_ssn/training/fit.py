@@ -156,10 +156,7 @@ def _going_on(trainer: Trainer) -> str:
     """What is said of a run that had begun before."""
     if trainer.share < 1:
         return said.going_on(trainer.step)
-    done = f"{trainer.step} steps were done"
-    if trainer.plan is not None:
-        done = f"{trainer.spent_s / 60:.3g} minutes were spent"
-    return said.nothing_left(done)
+    return said.nothing_left(trainer.step, None if trainer.plan is None else trainer.spent_s / 60)
 
 
 def _views(

@@ -19,6 +19,7 @@ from napari_ssn.geometry.affine import Affine
 from napari_ssn.geometry.apart import share_apart
 from napari_ssn.geometry.arrays import Floats, Ints, Mask
 from napari_ssn.network.models import Model
+from napari_ssn.text.training import and_more
 from napari_ssn.training.cases import Case, Cases
 from napari_ssn.training.off_nodule import elsewhere_of
 
@@ -160,7 +161,7 @@ def groups(cases: Cases) -> dict[str, Mask]:
         found[kind] = np.array([row["texture"] == kind for row in rows])
     size = np.array([row["diameter"] for row in rows])
     found[f"below {SMALL_MM:g} mm"] = size < SMALL_MM
-    found[f"{SMALL_MM:g} mm and more"] = size >= SMALL_MM
+    found[and_more(SMALL_MM)] = size >= SMALL_MM
     return {name: which for name, which in found.items() if which.any()}
 
 

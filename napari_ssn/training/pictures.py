@@ -16,6 +16,7 @@ from napari_ssn.geometry.arrays import Ints, Labels, Singles
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.network.models import Model, make_folder, replace_file
 from napari_ssn.text import pictures
+from napari_ssn.text.training import image_caption, model_caption, raters_caption
 from napari_ssn.training.cases import Case, Cases
 
 # Pixels: of a panel's side, between and around panels, and under them for their captions.
@@ -205,12 +206,9 @@ def _picture(scene: _Scene, labels: Sequence[Label]) -> Image.Image:
     font = ImageFont.load_default(_FONT)
     grey = pictures.grey_canvas(scene.image, scene.pixels)
     thin, solid = _hypothesis_lines(scene, labels), pictures.label_lines(scene.mean, labels, 2.5)
-    panels: tuple[tuple[list[list[pictures.Line]], str], ...] = (
-        ([], _image_caption(scene)),
-        ([_rater_lines(scene.raters, labels)], _rater_caption(scene)),
-        ([thin, solid], _model_caption(scene)),
-    )
-    for place, (layers, caption) in enumerate(panels):
+    rated = [_rater_lines(scene.raters, labels)]
+    panels: list[list[list[pictures.Line]]] = [[], rated, [thin, solid]]
+    for place, (layers, caption) in enumerate(zip(panels, _captions(scene), strict=True)):
         left, top = GAP + place * (PANEL + GAP), GAP
         paper.paste(_BEHIND, (left, top, left + PANEL, top + PANEL))
         panel = Image.fromarray(pictures.drawn(grey, layers))
@@ -219,30 +217,15 @@ def _picture(scene: _Scene, labels: Sequence[Label]) -> Image.Image:
     return paper
 
 
-def _image_caption(scene: _Scene) -> str:
-    parts = ["image"]
-    if scene.slice is not None:
-        parts.append("slice {} of {}".format(*scene.slice))
-    if scene.known:
-        parts.append(f"{scene.image.shape[1] * scene.spacing[1]:.0f} mm wide")
-    return ", ".join(parts)
-
-
-def _rater_caption(scene: _Scene) -> str:
-    count = len(scene.raters)
-    empty = _empty(scene.raters)
-    who = "1 rater" if count == 1 else f"{count} raters"
-    if not empty:
-        return who
-    where = "" if scene.slice is None else " here"
-    return f"{who} ({'' if count == 1 else f'{empty} '}marked nothing{where})"
-
-
-def _model_caption(scene: _Scene) -> str:
-    mean = "mean" if scene.mean.any() else "mean (empty)"
-    empty = _empty(scene.hypotheses)
-    text = f"model: {mean} and {len(scene.hypotheses)} hypotheses"
-    return f"{text} ({empty} empty)" if empty else text
+def _captions(scene: _Scene) -> tuple[str, str, str]:
+    """Of image, raters and model."""
+    wide = scene.image.shape[1] * scene.spacing[1] if scene.known else None
+    hypotheses = (len(scene.hypotheses), _empty(scene.hypotheses))
+    return (
+        image_caption(scene.slice, wide),
+        raters_caption(len(scene.raters), _empty(scene.raters), scene.slice is not None),
+        model_caption(bool(scene.mean.any()), *hypotheses),
+    )
 
 
 def _empty(maps: Labels) -> int:

@@ -11,19 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from napari_ssn.network.loss import (
-    Parameters,
-    blocks,
-    cross_entropy,
-    draw_logits,
-    draw_margins,
-    energy_score,
-    monte_carlo_nll,
-    presence_loss,
-    probabilities,
-    shape_distance,
-    size_distance,
-)
+from napari_ssn.network import loss as losses
 from napari_ssn.network.ssn import PresentParameters
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.recipe import Recipe
@@ -31,7 +19,7 @@ from napari_ssn.training.recipe import Recipe
 
 def loss_terms(
     recipe: Recipe,
-    parameters: Parameters,
+    parameters: losses.Parameters,
     batch: Batch,
     *,
     warm: bool,
@@ -52,35 +40,35 @@ def loss_terms(
     terms: dict[str, Tensor] = {}
     total = torch.zeros((), device=flat.device)
     if isinstance(parameters, PresentParameters) and batch.presence is not None:
-        terms["presence"] = presence_loss(parameters.presence, batch.presence)
+        terms["presence"] = losses.presence_loss(parameters.presence, batch.presence)
         total = total + recipe.presence * terms["presence"]
     if warm or recipe.architecture.covariance == "none":
-        terms["cross_entropy"] = cross_entropy(parameters, flat, valid, drew)
+        terms["cross_entropy"] = losses.cross_entropy(parameters, flat, valid, drew)
         return {"total": total + terms["cross_entropy"], **terms}
     # Of two labels it is the margin alone that counts.
-    draw = draw_margins if parameters.mean.shape[1] == 2 else draw_logits
+    draw = losses.draw_margins if parameters.mean.shape[1] == 2 else losses.draw_logits
     logits = draw(parameters, recipe.samples, draws)
     one = flat[torch.arange(len(flat), device=flat.device), _one_rater(flat, drew, draws)]
     if recipe.likelihood:
         weight = None if drew is None else drew.any(1).to(logits.dtype)
-        terms["likelihood"] = monte_carlo_nll(logits, one, valid, weight)
+        terms["likelihood"] = losses.monte_carlo_nll(logits, one, valid, weight)
         total = total + recipe.likelihood * terms["likelihood"]
     if not (recipe.energy or recipe.local_energy or recipe.size_energy or recipe.shape_energy):
         return {"total": total, **terms}
-    soft = probabilities(logits)
+    soft = losses.probabilities(logits)
     if recipe.energy:
-        terms["energy"] = energy_score(soft, flat, valid=valid, drew=drew)
+        terms["energy"] = losses.energy_score(soft, flat, valid=valid, drew=drew)
         total = total + recipe.energy * terms["energy"]
     if recipe.local_energy:
         terms["local_energy"] = _local_energy(soft, batch, recipe.local_side)
         total = total + recipe.local_energy * terms["local_energy"]
     if recipe.size_energy:
-        terms["size_energy"] = energy_score(soft, flat, size_distance, valid, drew)
+        terms["size_energy"] = losses.energy_score(soft, flat, losses.size_distance, valid, drew)
         total = total + recipe.size_energy * terms["size_energy"]
     if recipe.shape_energy:
         space = tuple(batch.image.shape[2:])
-        distance = partial(shape_distance, space=space, unit=_unit(recipe, space))
-        terms["shape_energy"] = energy_score(soft, flat, distance, valid, drew)
+        distance = partial(losses.shape_distance, space=space, unit=_unit(recipe, space))
+        terms["shape_energy"] = losses.energy_score(soft, flat, distance, valid, drew)
         total = total + recipe.shape_energy * terms["shape_energy"]
     return {"total": total, **terms}
 
@@ -104,12 +92,12 @@ def _unit(recipe: Recipe, space: tuple[int, ...]) -> list[float]:
 
 def _local_energy(soft: Tensor, batch: Batch, side: int | list[int]) -> Tensor:
     space = tuple(batch.image.shape[2:])
-    cut = blocks(soft, space, side)
+    cut = losses.blocks(soft, space, side)
     valid, drew = batch.valid, batch.drew
     if valid is not None:
-        valid = blocks(valid.flatten(1), space, side)
+        valid = losses.blocks(valid.flatten(1), space, side)
     if drew is not None:
         # Whoever outlined something says of every block whether it is in it.
         drew = drew.repeat_interleave(len(cut) // len(drew), 0)
-    raters = blocks(batch.raters.flatten(2), space, side)
-    return energy_score(cut, raters, valid=valid, drew=drew)
+    raters = losses.blocks(batch.raters.flatten(2), space, side)
+    return losses.energy_score(cut, raters, valid=valid, drew=drew)

@@ -23,16 +23,9 @@ from napari_ssn.network.inflated import SliceUNet, inflate
 from napari_ssn.network.models import Model, save_model
 from napari_ssn.network.ssn import SSN
 from napari_ssn.text.training import in_parts
+from napari_ssn.training import checkpoint
 from napari_ssn.training.batch import Batch
 from napari_ssn.training.cases import Cases
-from napari_ssn.training.checkpoint import (
-    Checkpoint,
-    check_same,
-    read_checkpoint,
-    restore,
-    tensors_of,
-    write_checkpoint,
-)
 from napari_ssn.training.recipe import Optimiser, Recipe
 from napari_ssn.training.schedule import Minutes, rate_by_clock, rate_by_steps
 from napari_ssn.training.terms import loss_terms
@@ -290,14 +283,14 @@ class Trainer:
     def save(self, folder: Path) -> None:
         """Write a checkpoint, from the first process."""
         if self.first:
-            write_checkpoint(
+            checkpoint.write_checkpoint(
                 folder,
-                Checkpoint(
+                checkpoint.Checkpoint(
                     self.recipe,
                     self.data_sha256,
                     self.step,
                     self.history,
-                    tensors_of(self.network.module, self.average, self.optimiser),
+                    checkpoint.tensors_of(self.network.module, self.average, self.optimiser),
                     self.spent_s,
                     self.plan,
                 ),
@@ -323,7 +316,7 @@ class Trainer:
 
     def resume(self, folder: Path) -> bool:
         """Take up the checkpoint of a folder; False when there is none."""
-        state = read_checkpoint(folder)
+        state = checkpoint.read_checkpoint(folder)
         steps = self.fabric.all_gather(torch.tensor(-1 if state is None else state.step))
         if len(set(torch.atleast_1d(torch.as_tensor(steps)).tolist())) > 1:
             raise DataError(
@@ -332,8 +325,8 @@ class Trainer:
             )
         if state is None:
             return False
-        check_same(state, self.recipe, self.data_sha256)
-        restore(state, self.network.module, self.average, self.optimiser)
+        checkpoint.check_same(state, self.recipe, self.data_sha256)
+        checkpoint.restore(state, self.network.module, self.average, self.optimiser)
         self.step, self.history = state.step, state.history
         self.spent_s, self.plan = state.spent_s, state.plan
         return True

@@ -222,16 +222,20 @@ def test_captions() -> None:
     scene = pictures._Scene(
         np.zeros((8, 8), np.float32), maps, maps[0], maps, (1.0, 2.0), True, None
     )
-    assert pictures._image_caption(scene) == "image, 16 mm wide"
-    assert pictures._rater_caption(scene) == "4 raters (2 marked nothing)"
-    assert pictures._model_caption(scene) == "model: mean and 4 hypotheses (2 empty)"
+    assert pictures._captions(scene) == (
+        "image, 16 mm wide",
+        "4 raters (2 marked nothing)",
+        "model: mean and 4 hypotheses (2 empty)",
+    )
     one = dataclasses.replace(
         scene, raters=maps[2:3], mean=maps[3], hypotheses=maps[:2], known=False, slice=(3, 9)
     )
-    assert pictures._image_caption(one) == "image, slice 3 of 9"
-    assert pictures._rater_caption(one) == "1 rater (marked nothing here)"
-    assert pictures._model_caption(one) == "model: mean (empty) and 2 hypotheses"
-    assert pictures._rater_caption(dataclasses.replace(one, raters=maps[:1])) == "1 rater"
+    assert pictures._captions(one) == (
+        "image, slice 3 of 9",
+        "1 rater (marked nothing here)",
+        "model: mean (empty) and 2 hypotheses",
+    )
+    assert pictures._captions(dataclasses.replace(one, raters=maps[:1]))[1] == "1 rater"
 
 
 def test_the_longest_caption_fits_under_its_panel() -> None:

@@ -101,7 +101,7 @@ _WORD = re.compile(r"[^\w\s…]?[^\W\d_][\w'’-]*[^\w\s]*")
 _SENTENCE = re.compile(r"(\S+\s+)+\S*[^\s()][.?!][\"”’)]*(\s+[A-Z“…]|\s*$)")
 #: What has as many words says something, and what is said at once; in the window a few are a
 #: heading, or the name of a button.
-_MANY, _MANY_IN_WINDOW = (4, 1), (5, 3)
+_MANY, _MANY_IN_WINDOW = (3, 1), (5, 3)
 
 
 def called(node: ast.AST) -> str:
