@@ -17,9 +17,9 @@ from napari_ssn.prediction.followed import View
 from napari_ssn.prediction.followed import pictures as pictures_of
 from napari_ssn.prediction.growth import Growth, figures_of, told_of
 from napari_ssn.prediction.scan import Scan
-from napari_ssn.text.change_page import ChangePage, change_html, scan_line
-from napari_ssn.text.page import change_picture
-from napari_ssn.text.report import OTHER_SPREAD, Picture
+from napari_ssn.text.change_page import ChangePage, scan_line
+from napari_ssn.text.page import to_picture
+from napari_ssn.text.report import OTHER_SPREAD, Picture, to_html
 from napari_ssn.text.sizes import capital
 
 # Pixels of a picture's side: 300 to the inch at 36 mm.
@@ -100,13 +100,13 @@ def write_change(
         ],
     )
     if not captured:
-        write_files({path: change_html(about)}, overwrite)
+        write_files({path: to_html(about)}, overwrite)
         return ""
     check_replaceable(path)
     if series is None:
         raise ExportError(_NO_SERIES)
     unlike = any(scan.unlike for scan in scans)
-    whole = encode_picture(change_picture(about), found.model, unlike, series)
+    whole = encode_picture(to_picture(about), found.model, unlike, series)
     write_files({path: whole}, overwrite)
     return told_of_file(series)
 

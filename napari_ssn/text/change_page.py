@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from napari_ssn.text.report import (
-    Picture,
-    fact,
-    heading,
-    listed,
-    made_by,
-    notice,
-    page,
-    paragraph,
-    pictures,
-    table,
-)
+from napari_ssn.text.report import HOW_IT_CAME, Part, Picture, made_by
 from napari_ssn.text.sizes import plural
 
-#: What a range of pairs is, and what it is not.
-MEANING = (
+# What a range of pairs is, and what it is not.
+_MEANING = (
     "Every hypothesis of one scan is paired with every one of the other, as if readers of the two "
     "knew nothing of each other; ranges hold 90 % of these pairs. How much a second scan of an "
     "unchanged lesion differs by itself (breath, dose, kernel, slices) is not in them."
@@ -52,6 +41,22 @@ class ChangePage:
     pictures: Sequence[Picture] = ()
     pictured: str = ""
 
+    def parts(self) -> Iterator[Part]:
+        """What stands below the title."""
+        yield "paragraph", "Has it grown? Two scans, outlined by one model.", "muted"
+        yield ("notice",)
+        yield "heading", self.headline
+        yield from (("paragraph", one, "") for one in self.lines)
+        yield "listed", "Cautions", self.cautions
+        if self.pictures:
+            yield "heading", "Both scans"
+            yield "pictures", self.pictures, 3
+            yield "paragraph", self.pictured, "muted small"
+        yield "heading", HOW_IT_CAME
+        yield "facts", self.facts
+        yield "facts", self.codes, "code"
+        yield made_by(_MEANING)
+
 
 def scan_line(
     day: date | None,
@@ -69,23 +74,3 @@ def scan_line(
     if conditions:
         parts.append(plural(conditions, "condition"))
     return " · ".join(parts)
-
-
-def change_html(about: ChangePage) -> bytes:
-    """The page as one file, pictures and all."""
-    shown = [heading("Both scans"), pictures(about.pictures), paragraph(about.pictured, "muted")]
-    return page(
-        about.title,
-        [
-            paragraph("Has it grown? Two scans, outlined by one model.", "muted"),
-            notice(),
-            heading(about.headline),
-            *(paragraph(one, "") for one in about.lines),
-            *listed("Cautions", about.cautions),
-            *(shown if about.pictures else []),
-            heading("How this came about"),
-            table(fact(name, value) for name, value in about.facts),
-            table(fact(name, value, "code") for name, value in about.codes),
-            made_by(MEANING),
-        ],
-    )

@@ -13,17 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_ssn._version import __version__
-from napari_ssn.text.change_page import MEANING, ChangePage
 from napari_ssn.text.problems import RESEARCH_ONLY
-from napari_ssn.text.report import Picture, Report
-from napari_ssn.text.sizes import capital
+from napari_ssn.text.report import Picture, Sheet, Size
 
 # Pixels: an A4 page at 150 to the inch is as wide; it is as high as it has to be.
 _WIDTH, _MARGIN, _GAP, _KEY = 1240, 60, 14, 300
 _TITLE, _HEADING, _TEXT, _SMALL = 38, 27, 23, 19
 _INK, _MUTED, _WARN = (27, 31, 36), (87, 96, 106), (138, 83, 0)
-_FEWEST_PICTURES = 5
+_LOOKS = {
+    "": (_TEXT, _INK),
+    "muted": (_TEXT, _MUTED),
+    "muted small": (_SMALL, _MUTED),
+    "notice": (_TEXT, _WARN),
+}
 _LETTERS = str.maketrans({
     "×": "x", "–": "-", "—": "-", "−": "-", "²": "2", "³": "3", "μ": "u", "µ": "u", "σ": "sigma",
     "≤": "<=", "≥": ">=", "…": "...", "’": "'", "“": '"', "”": '"', "→": "->", "‖": "|",
@@ -34,61 +36,12 @@ _LETTERS = str.maketrans({
 })  # fmt: skip
 
 
-def to_picture(report: Report) -> NDArray[np.uint8]:
+def to_picture(sheet: Sheet) -> NDArray[np.uint8]:
     """The page as pixels, (h, w, 3)."""
     page = _Page()
-    page.write(report.title, _TITLE)
-    page.write(report.purpose, _TEXT, _MUTED)
-    page.write(f"{RESEARCH_ONLY}.", _HEADING, _WARN)
-    page.write(report.doubt, _TEXT, _WARN)
-    if report.unlikely:
-        page.write(report.presence, _HEADING)
-    page.write(f"On show: {report.shown}", _HEADING)
-    for size in report.sizes:
-        page.pair(size.label, size.amount, _HEADING, size.colour)
-        page.pair("", size.spread, _TEXT)
-    if not report.unlikely:
-        page.write(capital(report.presence), _TEXT)
-    page.write("Hypotheses", _HEADING)
-    page.row(report.pictures)
-    page.write(report.pictured, _SMALL, _MUTED)
-    for title, lines in (("Given", report.given), ("Limits", report.limits)):
-        if title == "Limits":
-            page.write("How this came about", _HEADING)
-            for name, value in report.facts:
-                page.pair(name, value, _SMALL)
-        if lines:
-            page.write(title, _HEADING)
-        for line in lines:
-            page.write(f"- {line}", _SMALL)
-    for name, value in report.codes:
-        page.pair(name, value, _SMALL)
-    page.write(
-        f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. {report.meaning}", _SMALL, _MUTED
-    )
-    return page.pixels()
-
-
-def change_picture(about: ChangePage) -> NDArray[np.uint8]:
-    """The page about a change as pixels, (h, w, 3)."""
-    page = _Page()
-    page.write(about.title, _TITLE)
-    page.write(f"{RESEARCH_ONLY}.", _HEADING, _WARN)
-    page.write(about.headline, _HEADING)
-    for line in about.lines:
-        page.write(line, _TEXT)
-    if about.cautions:
-        page.write("Cautions", _HEADING)
-        for line in about.cautions:
-            page.write(f"- {line}", _SMALL)
-    if about.pictures:
-        page.write("Both scans", _HEADING)
-        page.row(about.pictures, fewest=3)
-        page.write(about.pictured, _SMALL, _MUTED)
-    page.write("How this came about", _HEADING)
-    for name, value in (*about.facts, *about.codes):
-        page.pair(name, value, _SMALL)
-    page.write(f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. {MEANING}", _SMALL, _MUTED)
+    page.write(sheet.title, _TITLE)
+    for kind, *what in sheet.parts():
+        getattr(page, kind)(*what)
     return page.pixels()
 
 
@@ -108,6 +61,35 @@ class _Page:
         """A paragraph over the whole width; nothing of an empty one."""
         self._y = self._block(text, size, ink, _MARGIN, _WIDTH - 2 * _MARGIN, self._y)
 
+    def paragraph(self, words: str, look: str) -> None:
+        """One in a look of the style sheet of HTML."""
+        self.write(words, *_LOOKS[look])
+
+    def notice(self) -> None:
+        """That it is for research."""
+        self.write(f"{RESEARCH_ONLY}.", _HEADING, _WARN)
+
+    def heading(self, words: str) -> None:
+        """Of what follows."""
+        self.write(words, _HEADING)
+
+    def sizes(self, sizes: Sequence[Size]) -> None:
+        """Each with its range below it."""
+        for size in sizes:
+            self.pair(size.label, size.amount, _HEADING, size.colour)
+            self.pair("", size.spread, _TEXT)
+
+    def listed(self, title: str, lines: Sequence[str]) -> None:
+        """A title and a list under it; nothing where there are no lines."""
+        self.write(title if lines else "", _HEADING)
+        for line in lines:
+            self.write(f"- {line}", _SMALL)
+
+    def facts(self, rows: Sequence[tuple[str, str]], _: str = "") -> None:
+        """Names and what they are of."""
+        for name, value in rows:
+            self.pair(name, value, _SMALL)
+
     def pair(self, name: str, value: str, size: int, colour: str = "") -> None:
         """A name, after a swatch of its colour if it has one, and beside it what it is of."""
         left = _MARGIN
@@ -122,8 +104,8 @@ class _Page:
             below, self._block(value, size, _INK, right, _WIDTH - _MARGIN - right, self._y)
         )
 
-    def row(self, pictures: Sequence[Picture], fewest: int = _FEWEST_PICTURES) -> None:
-        """Pictures side by side, each with its lines below it."""
+    def pictures(self, pictures: Sequence[Picture], fewest: int) -> None:
+        """Side by side, as wide as so many at least, each with its lines below it."""
         step = (_WIDTH - 2 * _MARGIN) // max(fewest, len(pictures))
         below = self._y
         for number, one in enumerate(pictures):

@@ -7,9 +7,10 @@ what names the patient by hand.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,9 @@ td.size { font-size: 13pt; font-weight: bold; color: #1b1f24; line-height: 1.1; 
 }
 """
 
+#: A part of a page: what it is, and its words or pictures. HTML and picture show each their way.
+Part = tuple[Any, ...]
+HOW_IT_CAME = "How this came about"
 #: A row of a page's table.
 OTHER_SPREAD = ("Spread", "changed by hand: not the model's own")
 SUM_OF_SHOWN = "Label map on show, sha256"
@@ -119,55 +123,56 @@ class Report:
     doubt: str = ""
     meaning: str = MODEL_MEANING
 
+    def parts(self) -> Iterator[Part]:
+        """What stands below the title."""
+        yield "paragraph", self.purpose, "muted"
+        yield ("notice",)
+        if self.doubt:
+            yield "paragraph", self.doubt, "notice"
+        if self.unlikely:
+            yield "heading", self.presence
+        yield "heading", f"On show: {self.shown}"
+        yield "sizes", self.sizes
+        if self.presence and not self.unlikely:
+            yield "paragraph", capital(self.presence), ""
+        yield "heading", "Hypotheses"
+        yield "pictures", self.pictures, 5
+        yield "paragraph", self.pictured, "muted small"
+        yield "listed", "Given", self.given
+        yield "heading", HOW_IT_CAME
+        yield "facts", self.facts
+        yield "listed", "Limits", self.limits
+        yield "facts", self.codes, "code"
+        yield made_by(self.meaning)
 
-def to_html(report: Report) -> bytes:
+
+class Sheet(Protocol):
+    """A page: its title, and what stands below."""
+
+    @property
+    def title(self) -> str:
+        """Its title."""
+
+    def parts(self) -> Iterator[Part]:
+        """From the top down."""
+
+
+def to_html(sheet: Sheet) -> bytes:
     """The page as one file, pictures and all."""
-    said = bool(report.presence) and not report.unlikely
-    parts = [
-        paragraph(report.purpose, "muted"),
-        notice(),
-        *([paragraph(report.doubt, "notice")] if report.doubt else []),
-        *([f"<h2>{_said(report.presence)}</h2>"] if report.unlikely else []),
-        f"<h2>On show: {_said(report.shown)}</h2>",
-        table(_size(size) for size in report.sizes),
-        *([paragraph(capital(report.presence), "")] if said else []),
-        "<h2>Hypotheses</h2>",
-        pictures(report.pictures),
-        paragraph(report.pictured, "muted small"),
-        *listed("Given", report.given),
-        "<h2>How this came about</h2>",
-        table(fact(name, value) for name, value in report.facts),
-        *listed("Limits", report.limits),
-        table(fact(name, value, "code") for name, value in report.codes),
-        made_by(report.meaning),
-    ]
-    return page(report.title, parts)
-
-
-def page(title: str, parts: Iterable[str]) -> bytes:
-    """A whole page from its parts, under its title."""
     head = [
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
-        f"<title>{escape(title)} · napari-ssn</title>",
+        f"<title>{escape(sheet.title)} · napari-ssn</title>",
         f"<style>{_STYLE}</style></head><body>",
-        f"<h1>{_said(title)}</h1>",
+        f"<h1>{_said(sheet.title)}</h1>",
     ]
-    return "\n".join([*head, *parts, "</body></html>\n"]).encode()
+    below = (_HTML[kind](*what) for kind, *what in sheet.parts())
+    return "\n".join([*head, *filter(None, below), "</body></html>\n"]).encode()
 
 
-def made_by(meaning: str) -> str:
+def made_by(meaning: str) -> Part:
     """The last line of a page."""
-    return paragraph(f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. {meaning}", "muted small")
-
-
-def heading(words: str) -> str:
-    """A heading of a part."""
-    return f"<h2>{_said(words)}</h2>"
-
-
-def notice() -> str:
-    """That it is for research, in a box."""
-    return f'<p class="notice">{_said(RESEARCH_ONLY)}</p>'
+    line = f"Made by napari-ssn {__version__}. {RESEARCH_ONLY}. {meaning}"
+    return "paragraph", line, "muted small"
 
 
 def _said(words: str) -> str:
@@ -175,22 +180,23 @@ def _said(words: str) -> str:
     return escape(kept_together(words))
 
 
-def paragraph(text: str, look: str) -> str:
+def _paragraph(text: str, look: str) -> str:
     """Words in one of the looks of the style sheet."""
     return f'<p class="{look}">{_said(text)}</p>'
 
 
-def table(rows: Iterable[str]) -> str:
-    """Rows as `fact` makes them."""
+def _table(rows: Iterable[str]) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
-def listed(title: str, lines: Sequence[str]) -> list[str]:
+def _heading(words: str) -> str:
+    return f"<h2>{_said(words)}</h2>"
+
+
+def _listed(title: str, lines: Sequence[str]) -> str:
     """A title and a list under it; nothing where there are no lines."""
-    if not lines:
-        return []
     items = "".join(f"<li>{_said(line)}</li>" for line in lines)
-    return [f"<h2>{_said(title)}</h2>", f'<ul class="small">{items}</ul>']
+    return f'{_heading(title)}\n<ul class="small">{items}</ul>' if lines else ""
 
 
 def _size(size: Size) -> str:
@@ -201,7 +207,7 @@ def _size(size: Size) -> str:
     )
 
 
-def pictures(shown: Sequence[Picture]) -> str:
+def _pictures(shown: Sequence[Picture], _: int) -> str:
     """Pictures side by side."""
     # Every picture gets the room of one of five, so that a single one does not fill the page.
     width = 100 // max(5, len(shown))
@@ -219,10 +225,21 @@ def pictures(shown: Sequence[Picture]) -> str:
     return f"<table><tr>{''.join(cells)}</tr></table>"
 
 
-def fact(name: str, value: str, look: str = "") -> str:
+def _fact(name: str, value: str, look: str) -> str:
     """A row with a name and what it is of."""
     cells = f'<td class="key small">{_said(name)}</td><td class="small {look}">{_said(value)}</td>'
     return f"<tr>{cells}</tr>"
+
+
+_HTML: dict[str, Callable[..., str]] = {
+    "paragraph": _paragraph,
+    "notice": lambda: _paragraph(RESEARCH_ONLY, "notice"),
+    "heading": _heading,
+    "sizes": lambda sizes: _table(map(_size, sizes)),
+    "pictures": _pictures,
+    "listed": _listed,
+    "facts": lambda rows, look="": _table(_fact(name, value, look) for name, value in rows),
+}
 
 
 def some_of(names: Sequence[str]) -> str:
