@@ -21,7 +21,7 @@ from napari_ssn.geometry.display import Display, plain_display
 from napari_ssn.geometry.edges import edges_of
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash
-from napari_ssn.io.napari_hooks import image_layer, place
+from napari_ssn.io.layers import image_layer, place
 from napari_ssn.io.nifti import read_nifti, read_stored
 from napari_ssn.text.image import changed_line
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_ssn.geometry.volume import Volume
-    from napari_ssn.io.napari_hooks import LayerData
+    from napari_ssn.io.layers import LayerData
 
 #: How many there are; they are numbered from 1.
 COUNT = 4

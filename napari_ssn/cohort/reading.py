@@ -16,11 +16,11 @@ from napari_ssn.io.channels import read_channels
 from napari_ssn.io.dicom import web
 from napari_ssn.io.formats import dicom_home, frame_of
 from napari_ssn.io.labelled import looks_like_labels
-from napari_ssn.io.napari_hooks import image_layer
+from napari_ssn.io.layers import image_layer
 
 if TYPE_CHECKING:
     from napari_ssn.io.dicom.offered import SeriesInfo
-    from napari_ssn.io.napari_hooks import LayerData
+    from napari_ssn.io.layers import LayerData
 
 # What stands in a kept path for what is no character of a text.
 _NO_TEXT = re.compile(r"<U\+[0-9A-F]{4,6}>")

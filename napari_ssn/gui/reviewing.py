@@ -15,7 +15,7 @@ from napari_ssn.gui.demo import point_at, wait_until
 from napari_ssn.gui.dock import SSNDock
 
 if TYPE_CHECKING:
-    from napari_ssn.io.napari_hooks import LayerData
+    from napari_ssn.io.layers import LayerData
 
 _PLUGIN, _WIDGET = "napari-ssn", "SSN hypotheses"
 _SIZE = (1280, 800)

@@ -1,1 +1,1 @@
-"""All that `napari.yaml` names beyond the dock: readers that ask, and the menu."""
+"""All that `napari.yaml` names beyond dock and samples: readers that ask, the writer, the menu."""

@@ -14,4 +14,4 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     paths = [Path(path)] if isinstance(path, str) else [Path(one) for one in path]
     if not paths or not all(is_image(p) for p in paths):
         return None
-    return in_window(lazy("napari_ssn.io.napari_hooks"))
+    return in_window(lazy("napari_ssn.io.layers"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.asking import Ask, Several
-from napari_ssn.io.napari_hooks import (
+from napari_ssn.io.layers import (
     LayerData,
     image_layer,
     is_label_map,

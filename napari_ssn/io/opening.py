@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_ssn.io.asking import Ask
 from napari_ssn.io.dicom.members import may_be_dicom
 from napari_ssn.io.formats import dicom_home
-from napari_ssn.io.napari_hooks import LayerData, get_reader
+from napari_ssn.io.layers import LayerData, get_reader
 from napari_ssn.io.omezarr_head import is_zarr
 from napari_ssn.io.steps import Step, unseen
 

@@ -36,7 +36,7 @@ from napari_ssn.io.dicom.read import (
 from napari_ssn.io.dicom.reported import segmentations_of, uid_of
 from napari_ssn.io.dicom.segments import read_dicom_seg
 from napari_ssn.io.dicom.series import DicomSeries
-from napari_ssn.io.napari_hooks import LayerData, image_layer, place
+from napari_ssn.io.layers import LayerData, image_layer, place
 from napari_ssn.io.opened import Opened, layers_of
 from napari_ssn.io.results import own_dicom
 from napari_ssn.io.steps import Step, unseen

@@ -17,7 +17,7 @@ from napari_ssn.documents.study import Piece, Study
 from napari_ssn.errors import NEVER, Cancel, Cancelled, DataError, ServerError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io.hashes import image_hash
-from napari_ssn.io.napari_hooks import LayerData, image_layer
+from napari_ssn.io.layers import LayerData, image_layer
 from napari_ssn.io.study import Opened, open_study, write_study, write_study_folder
 from napari_ssn.prediction.decode import hypothesis_of
 from napari_ssn.prediction.held import Drawn, Held, Waiting, Whole

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from napari_ssn.core.distribution import LogitDistribution
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.documents.sidecar import Provenance
-    from napari_ssn.io.napari_hooks import LayerData
+    from napari_ssn.io.layers import LayerData
     from napari_ssn.network.inference import Asked, Watch
     from napari_ssn.network.models import Model
     from napari_ssn.prediction.prediction import Prediction

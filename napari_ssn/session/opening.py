@@ -22,7 +22,7 @@ from napari_ssn.session.runner import Runner
 from napari_ssn.text.image import reading_line
 
 if TYPE_CHECKING:
-    from napari_ssn.io.napari_hooks import LayerData
+    from napari_ssn.io.layers import LayerData
 
 # What reads images is not imported before there is one to be read.
 _io = door("napari_ssn.io")

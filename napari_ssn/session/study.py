@@ -22,7 +22,7 @@ from napari_ssn.text.results import NOTHING_IN_STUDY, NOTHING_TO_SAVE, saved_lin
 
 if TYPE_CHECKING:
     # These modules import torch, which only the worker does.
-    from napari_ssn.io.napari_hooks import LayerData
+    from napari_ssn.io.layers import LayerData
     from napari_ssn.prediction.studies import Brought, Read
 
 

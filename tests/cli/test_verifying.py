@@ -12,7 +12,7 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.documents.ran import Software
 from napari_ssn.documents.sidecar import read_sidecar
-from napari_ssn.io.napari_hooks import write_labels
+from napari_ssn.hooks.saving import write_labels
 from napari_ssn.prediction import repeating
 from napari_ssn.session import Session
 from tests.support.choices import SPACE, change, move_a_lesion, opened, point, walk

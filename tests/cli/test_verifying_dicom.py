@@ -17,9 +17,9 @@ import napari_ssn as ssn
 from napari_ssn.cli.segmenting import segment_image
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.hooks import dicom as opening
+from napari_ssn.hooks.saving import write_labels
 from napari_ssn.io.dicom.naming import known_words
 from napari_ssn.io.dicom.segments import label_maps
-from napari_ssn.io.napari_hooks import write_labels
 from tests.support.dicoms import make_multiframe, make_series
 from tests.support.helpers import command, noise_image, oblique_affine, tiny_model
 from tests.support.planted import named_in

@@ -13,7 +13,7 @@ from napari_ssn.documents.card import CARD_NAME, card_of_others, read_card
 from napari_ssn.documents.controls import without_controls
 from napari_ssn.errors import ModelError
 from napari_ssn.io.content import PlainLabel, plain_labels
-from napari_ssn.io.napari_hooks import get_reader
+from napari_ssn.io.layers import get_reader
 from tests.support.helpers import tiny_model
 
 BAD = ("\x1b[31mred", "\x07", "a\rb", "\u202elianam", "\u2028", "\ud800", "\x9b1m")

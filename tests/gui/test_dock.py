@@ -96,7 +96,7 @@ def test_from_run_to_export(opened: Any, qtbot: Any, tmp_path: Path) -> None:
 def test_a_layer_saved_by_napari_is_on_the_source_grid(
     opened: Any, qtbot: Any, tmp_path: Path
 ) -> None:
-    from napari_ssn.io.napari_hooks import write_labels
+    from napari_ssn.hooks.saving import write_labels
 
     viewer, dock = opened
     run_and_wait(dock, qtbot)

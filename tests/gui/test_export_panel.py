@@ -17,9 +17,10 @@ import napari_ssn as ssn
 from napari_ssn.geometry.affine import Affine
 from napari_ssn.gui.layers.colours import COPIES
 from napari_ssn.gui.panels.output import _PARTS, with_suffix
+from napari_ssn.hooks.saving import write_labels
 from napari_ssn.io.dicom.structured import stated
 from napari_ssn.io.known import holding
-from napari_ssn.io.napari_hooks import image_layer, write_labels
+from napari_ssn.io.layers import image_layer
 from tests.support.dicoms import SECRETS, make_series
 from tests.support.docks import run_and_wait
 from tests.support.helpers import noise_image, oblique_affine, tiny_model

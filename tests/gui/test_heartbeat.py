@@ -22,7 +22,7 @@ import pytest
 from napari.layers import Layer
 
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io.napari_hooks import image_layer
+from napari_ssn.io.layers import image_layer
 from napari_ssn.session.records import digest_of
 from tests.support.dicoms import make_series
 from tests.support.docks import settled

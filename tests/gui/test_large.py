@@ -108,7 +108,7 @@ def test_the_3d_view_follows_on_release_where_it_is_slow(
 def test_copies_files_and_kept_ones_stand_still(
     large: tuple[Any, Any], qtbot: Any, tmp_path: Path
 ) -> None:
-    from napari_ssn.io.napari_hooks import write_labels
+    from napari_ssn.hooks.saving import write_labels
 
     viewer, dock = large
     dock.slider.slider.setValue(30)

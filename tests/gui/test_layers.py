@@ -10,7 +10,7 @@ from napari_ssn.errors import ImageError
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.gui.layers import places
 from napari_ssn.gui.layers import results as layers
-from napari_ssn.io.napari_hooks import image_layer
+from napari_ssn.io.layers import image_layer
 from tests.support.helpers import noise_image, oblique_affine
 
 

@@ -15,7 +15,7 @@ from napari_ssn.geometry.display import IMAGE_KEY, Display
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.gui.demo import let_draw
 from napari_ssn.gui.layers.sides import NAME, UNKNOWN
-from napari_ssn.io.napari_hooks import image_layer
+from napari_ssn.io.layers import image_layer
 from tests.support import readers
 from tests.support.docks import steady
 from tests.support.helpers import noise_image, oblique_affine

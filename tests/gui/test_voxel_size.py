@@ -12,7 +12,8 @@ import pytest
 
 import napari_ssn as ssn
 from napari_ssn.gui.layers.results import HYPOTHESIS
-from napari_ssn.io.napari_hooks import image_layer, write_labels
+from napari_ssn.hooks.saving import write_labels
+from napari_ssn.io.layers import image_layer
 from tests.support.docks import run_and_wait
 from tests.support.helpers import noise_image, oblique_affine, tiny_model
 

@@ -12,7 +12,7 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.errors import GeometryError, ImageError
 from napari_ssn.io.formats import frame_of
-from napari_ssn.io.napari_hooks import read_layers
+from napari_ssn.io.layers import read_layers
 from tests.support.helpers import noise_image
 
 SPACE, FRAMES = (6, 5, 4), 3

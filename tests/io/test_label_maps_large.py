@@ -15,7 +15,7 @@ import pytest
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.io import labelled
 from napari_ssn.io.labelled import label_kind, looks_like_labels, narrowed
-from napari_ssn.io.napari_hooks import read_layers
+from napari_ssn.io.layers import read_layers
 from napari_ssn.io.outline import read_outline
 
 SPACE = (160, 150, 320)

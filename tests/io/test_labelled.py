@@ -13,7 +13,7 @@ from napari.components.viewer_model import prune_kwargs
 
 import napari_ssn.samples as samples
 from napari_ssn.io.labelled import label_kind, looks_like_labels
-from napari_ssn.io.napari_hooks import get_reader, read_layers
+from napari_ssn.io.layers import get_reader, read_layers
 from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (20, 18, 16)

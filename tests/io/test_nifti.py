@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 import napari_ssn as ssn
 from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.errors import GeometryError, ImageError
+from napari_ssn.hooks.saving import write_labels
 from napari_ssn.io import source
 from napari_ssn.io.content import Content
 from napari_ssn.io.formats import about
-from napari_ssn.io.napari_hooks import write_labels
 from napari_ssn.io.nifti import read_nifti
 from napari_ssn.io.nifti_write import encode
 from tests.support.helpers import noise_image, oblique_affine

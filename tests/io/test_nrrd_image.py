@@ -12,7 +12,7 @@ import pytest
 import napari_ssn as ssn
 from napari_ssn.errors import GeometryError, ImageError, SSNError
 from napari_ssn.gui.layers import results as layers
-from napari_ssn.io.napari_hooks import get_reader, read_layers
+from napari_ssn.io.layers import get_reader, read_layers
 from tests.support.helpers import noise_image, oblique_affine
 
 SPACE = (5, 4, 3)

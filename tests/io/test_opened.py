@@ -23,10 +23,11 @@ from napari_ssn.geometry.display import RESULT_KEY, Display
 from napari_ssn.geometry.transforms import layer_matrix
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.hooks import dicom as opening
+from napari_ssn.hooks.saving import write_labels
 from napari_ssn.io.content import PlainLabel
 from napari_ssn.io.describing import describe, describe_probability, describe_several
 from napari_ssn.io.formats import encode_picture
-from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
+from napari_ssn.io.layers import image_layer, read_layers
 from napari_ssn.io.opened import named_after
 from tests.support.helpers import oblique_affine
 from tests.support.planted import named_in

@@ -13,7 +13,7 @@ import pytest
 
 import napari_ssn as ssn
 from napari_ssn.errors import GeometryError, ImageError, SSNError
-from napari_ssn.io.napari_hooks import get_reader
+from napari_ssn.io.layers import get_reader
 from tests.support.helpers import noise_image, oblique_affine
 from tests.support.phantom import EXACT_MM, Phantom, phantom, phantoms, places_of
 

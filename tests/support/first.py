@@ -26,7 +26,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_ssn.geometry.volume import Volume
-from napari_ssn.io.napari_hooks import image_layer
+from napari_ssn.io.layers import image_layer
 from napari_ssn.samples import layers, sample, volume
 from napari_ssn.text.overview import LOOKED_AT, ON_SHOW, SHARES
 from tests.support.fewer import draw_fewer

@@ -318,7 +318,7 @@ def _dataset() -> bytes:
 
 
 def _open(path: Path) -> object:
-    from napari_ssn.io.napari_hooks import read_layers
+    from napari_ssn.io.layers import read_layers
 
     if path.suffix in (".png", ".tif", ".dcm"):
         return ssn.read(path)

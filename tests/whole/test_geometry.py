@@ -22,7 +22,8 @@ from napari_ssn.core.hypotheses import Hypothesis
 from napari_ssn.geometry.volume import Volume
 from napari_ssn.gui.layers import places
 from napari_ssn.gui.layers import results as layers
-from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
+from napari_ssn.hooks.saving import write_labels
+from napari_ssn.io.layers import image_layer, read_layers
 from tests.support import readers
 from tests.support.dicoms import make_multiframe, make_series
 from tests.support.phantom import EXACT_MM, Phantom, phantom, phantoms, places_of

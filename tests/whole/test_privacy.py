@@ -31,8 +31,9 @@ from napari_ssn.geometry.display import RESULT_KEY
 from napari_ssn.gui.layers import places
 from napari_ssn.gui.layers import results as layers
 from napari_ssn.hooks import dicom as opening
+from napari_ssn.hooks.saving import write_labels
 from napari_ssn.io.dicom.making import NAMES_THE_PATIENT
-from napari_ssn.io.napari_hooks import image_layer, read_layers, write_labels
+from napari_ssn.io.layers import image_layer, read_layers
 from napari_ssn.session import Session, Settings
 from tests.support.dicoms import make_series
 from tests.support.helpers import command, noise_image, oblique_affine, tiny_model

@@ -26,7 +26,7 @@ from napari_ssn.session.opening import Opening
 from napari_ssn.text.problems import SEVERAL_READERS, UNREADABLE
 
 if TYPE_CHECKING:
-    from napari_ssn.io.napari_hooks import LayerData
+    from napari_ssn.io.layers import LayerData
     from napari_ssn.session.query import Query
 
 _PLUGIN = "napari-ssn"

@@ -17,11 +17,12 @@ from napari_ssn.errors import ExportError, GeometryError, ImageError
 from napari_ssn.geometry.display import IMAGE_KEY, RESULT_KEY, Display, image_display, to_volume
 from napari_ssn.geometry.transforms import scaling
 from napari_ssn.gui.layers import results as layers
+from napari_ssn.hooks.saving import write_labels
 from napari_ssn.io.describing import describe
 from napari_ssn.io.formats import patterns
 from napari_ssn.io.hashes import image_hash
 from napari_ssn.io.known import PICTURE_SUFFIXES
-from napari_ssn.io.napari_hooks import get_reader, image_layer, read_layers, write_labels
+from napari_ssn.io.layers import get_reader, image_layer, read_layers
 from napari_ssn.io.nifti import read_nifti
 from tests.support.helpers import noise_image, oblique_affine
 
