@@ -97,7 +97,8 @@ def statements(record: Provenance, recall: Recall, drawn: Labels | None = None) 
         out.judge("hypotheses.share", _misshared(record, recall, alike))
     for choice in (one.choice for one in record.each()):
         if choice.drawing is not None and drawn is None:
-            out.leave(*_by_drawing(choice))
+            # Nobody can tell who has not the drawing.
+            out.leave("choice.drawing", "choice.z" if choice.kind == "drawing" else "choice.anchor")
         elif drawn is not None:
             out.judge("choice.drawing", (_misfitted(choice, recall, drawn), True))
         for name in ("pointing", "conditions", "lesions", "spread"):
@@ -255,11 +256,6 @@ def _misdrawn(choice: Choice, recall: Recall, alike: bool) -> spreads.Verdict:
     if not all(_near(z, directions.z(number, at, anchor)) for z, at in walked):
         return spreads.doubt(True, alike, verdicts.DIRECTION)
     return None, True
-
-
-def _by_drawing(choice: Choice) -> list[str]:
-    """What of a drawing's nearest hypothesis nobody can tell who has not the drawing."""
-    return ["choice.drawing", "choice.z" if choice.kind == "drawing" else "choice.anchor"]
 
 
 def _misfitted(choice: Choice, recall: Recall, drawn: Labels) -> str | None:

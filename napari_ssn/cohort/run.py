@@ -169,16 +169,9 @@ def run_cohort(
     else:
         check_scheduler(options.scheduler, cancel)
     looked, server = _looked(source, out, len(card.channels), options, cancel)
-    if looked.unasked:
-        told.say(said.not_asked_for(looked.unasked))
-    if looked.results:
-        told.say(said.left_results(plural(looked.results, "file")))
-    if looked.closed:
-        told.say(said.not_looked_into(plural(looked.closed, "folder")))
-    if looked.others:
-        told.say(said.left_others(plural(looked.others, "file")))
-    if looked.unused:
-        told.say(said.unused_columns(", ".join(looked.unused)))
+    left = (looked.unasked, looked.results, looked.closed, looked.others)
+    for line in said.left_lines(*left, looked.unused):
+        told.say(line)
     with Manifest(out, write=True) as manifest, ExitStack() as stack:
         # Started when there is something to do.
         crew = cache(lambda: stack.enter_context(_crew(options, gpus, out, told, cancel)))

@@ -95,7 +95,7 @@ def growth_between(
     )
     what = label or (before.labels[0] if len(before.labels) == 1 else "all labels")
     readers = (first.readers, second.readers)
-    cautions = (*_of_whom(before, after), *_days(before, after, days), *_cautions(before, after))
+    cautions = tuple(_cautions(before, after, days))
     spans = [(one.spans or {}).get(what) for one in (before, after)]
     longest = _lengthening([one.longest_mm if one else None for one in spans])
     across = _lengthening([one.perpendicular_mm if one else None for one in spans])
@@ -144,30 +144,21 @@ def _lengthening(mm: Sequence[Sequence[float] | None]) -> Lengthening | None:
     return Lengthening(np.array(before), np.array(after))
 
 
-def _of_whom(before: Scan, after: Scan) -> Iterator[str]:
+def _cautions(before: Scan, after: Scan, days: float | None) -> Iterator[str]:
     one, two = before.acquired, after.acquired
     if one.of_another(two):
         yield said.OTHER_PATIENTS
     if one.series and one.series == two.series:
         yield said.ONE_SERIES
-
-
-def _days(before: Scan, after: Scan, days: float | None) -> Iterator[str]:
-    """What the headers say of the days between, where somebody has stated others."""
-    one, two = before.acquired.day, after.acquired.day
-    if days is None or one is None or two is None or abs((two - one).days - days) < 1:
-        return
-    yield said.other_days((two - one).days)
-
-
-def _cautions(before: Scan, after: Scan) -> Iterator[str]:
-    both = (before, after)
-    differs = [*_slices(before, after), *_acquired(before, after)]
-    if differs:
+    if days is not None and one.day is not None and two.day is not None:
+        # What the headers say, where somebody has stated others.
+        between = (two.day - one.day).days
+        if abs(between - days) >= 1:
+            yield said.other_days(between)
+    if differs := [*_slices(before, after), *_acquired(before, after)]:
         yield said.wider(differs)
-    known = [None not in (one.acquired.kernel, one.acquired.thickness_mm) for one in both]
     cautions = {
-        said.ALIKE_UNKNOWN: not all(known),
+        said.ALIKE_UNKNOWN: None in (one.kernel, one.thickness_mm, two.kernel, two.thickness_mm),
         said.POINTS_OF_ONE: bool(before.points) != bool(after.points),
         said.CONDITIONS_OF_ONE: bool(before.conditions) != bool(after.conditions),
         said.CUT_OFF: before.cut_off or after.cut_off,

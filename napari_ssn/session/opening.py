@@ -19,7 +19,7 @@ from napari_ssn.session.part import silence
 from napari_ssn.session.query import Query
 from napari_ssn.session.records import Step
 from napari_ssn.session.runner import Runner
-from napari_ssn.text.image import reading_line
+from napari_ssn.text.image import progress_line
 
 if TYPE_CHECKING:
     from napari_ssn.io.layers import LayerData
@@ -64,7 +64,7 @@ class Opening:
     @property
     def words(self) -> str:
         """How far it is; empty while nothing is read."""
-        return reading_line(*self.step) if self.busy else ""
+        return progress_line("Reading", *self.step) if self.busy else ""
 
     def open(self, paths: Sequence[Path]) -> None:
         """Open files or folders, after those that are being opened."""

@@ -66,11 +66,6 @@ def found_line(count: int, more: bool) -> str:
     return f"The first {count} studies: name a day or a number for others." if more else found
 
 
-def sending_line(done: int, count: int) -> str:
-    """``Sending 3 of 5 …``; without a number where it is not known."""
-    return f"Sending {done} of {count} …" if count else "Sending …"
-
-
 def sent_line(name: str, sent: Sequence[Sent]) -> str:
     """``SEG and SR are in clinic.``, or what is not there and why, and what to do."""
     there, left = [one for one in sent if one.done], [one for one in sent if not one.done]

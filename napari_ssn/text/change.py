@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_ssn.core.kinds import range_kind
-from napari_ssn.text.sizes import Measure, capital, percent
+from napari_ssn.text.sizes import Measure, capital, listed, percent
 
 if TYPE_CHECKING:
     from napari_ssn.core.change import Change, Lengthening, Quantity
@@ -229,9 +229,8 @@ def slices_differ(mm: Sequence[float], how: str) -> str:
 
 def wider(differs: Sequence[str]) -> str:
     """The caution on all such things."""
-    *first, last = differs
-    together = f"{', '.join(first)} and {last}" if first else last
-    return f"{together}, which alone changes sizes: the true range is wider than the one stated"
+    what = f"{listed(differs)}, which alone changes sizes"
+    return f"{what}: the true range is wider than the one stated"
 
 
 def other_days(days: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from napari_ssn.documents.cohort import Found, Measured, State
 from napari_ssn.text.sizes import between, capital, plural
@@ -130,34 +130,30 @@ def watched_at(address: str) -> str:
     return f"What the workers do: {address}"
 
 
-def not_asked_for(count: int) -> str:
-    """``Left aside, as not asked for: 12 series of those studies.``"""
-    return f"Left aside, as not asked for: {count:,} series of those studies."
-
-
 def row_of_table(number: int) -> str:
     """``Row 3 of the table``."""
     return f"Row {number} of the table"
 
 
-def left_results(files: str) -> str:
-    """``Left aside, as results: 3 files.``"""
-    return f"Left aside, as results: {files}."
+def left_lines(
+    unasked: int, results: int, closed: int, others: int, unused: Sequence[str]
+) -> list[str]:
+    """``Left aside, as results: 3 files.``: a sentence on each kind of what is left aside.
 
-
-def not_looked_into(folders: str) -> str:
-    """``Not looked into, as not to be read: 1 folder.``"""
-    return f"Not looked into, as not to be read: {folders}."
-
-
-def left_others(files: str) -> str:
-    """``Left aside, as no images by their names: 3 files.``"""
-    return f"Left aside, as no images by their names: {files}."
-
-
-def unused_columns(names: str) -> str:
-    """``Columns of the table that say nothing here: note, colour.``"""
-    return f"Columns of the table that say nothing here: {names}."
+    Args:
+        unasked: series of an archive.
+        results, others: files that are results, or no images by their names.
+        closed: folders that could not be read.
+        unused: columns of a table.
+    """
+    lines = {
+        f"Left aside, as not asked for: {unasked:,} series of those studies.": unasked,
+        f"Left aside, as results: {plural(results, 'file')}.": results,
+        f"Not looked into, as not to be read: {plural(closed, 'folder')}.": closed,
+        f"Left aside, as no images by their names: {plural(others, 'file')}.": others,
+        f"Columns of the table that say nothing here: {', '.join(unused)}.": unused,
+    }
+    return [line for line, some in lines.items() if some]
 
 
 def not_there(scans: str) -> str:

@@ -15,9 +15,9 @@ TAKEN_FOR_HU = "Taken for Hounsfield units by request: sizes and ranges may mean
 FITS = "Like the images that the model was trained on."
 
 
-def reading_line(done: int, total: int) -> str:
+def progress_line(doing: str, done: int, total: int) -> str:
     """``Reading 34 of 133 …``; without a number where it is not known."""
-    return f"Reading {done} of {total} …" if total else "Reading …"
+    return f"{doing} {done} of {total} …" if total else f"{doing} …"
 
 
 def geometry(

@@ -27,8 +27,9 @@ from napari_ssn.gui.widgets.parts import Block, button, row, say, text
 from napari_ssn.gui.worker import Worker
 from napari_ssn.session import Session
 from napari_ssn.session.archive import Archive
-from napari_ssn.text.archive import SECRETS, TRUSTED, sending_line, series_line, study_line
+from napari_ssn.text.archive import SECRETS, TRUSTED, series_line, study_line
 from napari_ssn.text.forms import asked
+from napari_ssn.text.image import progress_line
 
 # Of the screen's height: a window has a frame.
 _SHARE = 0.9
@@ -233,7 +234,7 @@ class SendPanel(Block):
         _show_progress(self.bar, self.stop, archive if sending else None)
         words, failed = archive.told, archive.left
         if sending:
-            words, failed = sending_line(*archive.step), False
+            words, failed = progress_line("Sending", *archive.step), False
         elif not words and archive.sending_failed:
             words, failed = archive.words, True
         say(self.status, words, "error" if failed else "")
