@@ -30,6 +30,8 @@ NRRD_SUFFIX, DICOM_SUFFIX = ".seg.nrrd", ".dcm"
 #: Ends of the names of what goes to an archive beside a segmentation.
 REPORT_SUFFIX, STRUCTURES_SUFFIX, PARAMETRIC_SUFFIX = ".sr.dcm", ".rtstruct.dcm", ".pm.dcm"
 CAPTURED_SUFFIX, LABELLED_SUFFIX = ".sc.dcm", ".labelmap.dcm"
+#: Who made what is written in DICOM; by this our own files are known.
+MANUFACTURER = "napari-ssn contributors"
 #: Ends of the names of a NIfTI pair's files.
 PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm")

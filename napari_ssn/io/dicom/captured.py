@@ -10,8 +10,9 @@ from napari_ssn.geometry.arrays import Pixels
 from napari_ssn.io.dicom import making
 from napari_ssn.io.dicom.damage import data_set, reading
 from napari_ssn.io.dicom.pixels import check_decodable, complete
-from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries
+from napari_ssn.io.dicom.series import DicomSeries
 from napari_ssn.io.dicom.source import sources
+from napari_ssn.io.known import MANUFACTURER
 
 _SERIES_NUMBER = 9104
 _DAMAGED = "The DICOM picture is damaged or cut off: copy or export it again."

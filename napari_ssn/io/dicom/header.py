@@ -19,7 +19,7 @@ from napari_ssn.io.dicom.damage import UNPACKS, check_inflates, inflated, is_end
 from napari_ssn.io.dicom.members import Member
 from napari_ssn.io.dicom.modalities import shown_modality
 from napari_ssn.io.dicom.planes import Plane
-from napari_ssn.io.dicom.series import MANUFACTURER
+from napari_ssn.io.known import MANUFACTURER
 
 # Headers of one slice are shorter; those of many frames are not, and then more is read.
 _HEADS = (1 << 16, 1 << 22)

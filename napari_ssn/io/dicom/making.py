@@ -21,8 +21,9 @@ from napari_ssn.documents.ran import Written
 from napari_ssn.errors import ExportError
 from napari_ssn.io.content import Content, Label, Model
 from napari_ssn.io.dicom.damage import quiet
-from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, short
+from napari_ssn.io.dicom.series import DicomSeries, short
 from napari_ssn.io.dicom.whose import WHOSE, forget
+from napari_ssn.io.known import MANUFACTURER
 
 #: What is said of the file to whoever is about to pass it on.
 NAMES_THE_PATIENT = "names the patient"

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 # pydicom is optional, and this module is imported without it.
 _later = door("napari_ssn.io.dicom")
 
-#: Who made what is written here; by this our own files are known.
-MANUFACTURER = "napari-ssn contributors"
 # What a segmentation repeats of its source, and no more: what the standard requires.
 _REPEATED = (
     "the patient's name, number, birth date and sex, the study's date, time, number, accession "

@@ -29,7 +29,8 @@ from napari_ssn.io.dicom.damage import reading
 from napari_ssn.io.dicom.segmentation import Made, make_segmentation
 from napari_ssn.io.dicom.segments import Said, said, whose
 from napari_ssn.io.dicom.segments import label_maps as label_maps
-from napari_ssn.io.dicom.series import MANUFACTURER, DicomSeries, short
+from napari_ssn.io.dicom.series import DicomSeries, short
+from napari_ssn.io.known import MANUFACTURER
 from napari_ssn.io.measured import LEVEL, Measured, Spread, measured
 
 _SERIES_NUMBER = 9101
