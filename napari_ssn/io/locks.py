@@ -62,6 +62,7 @@ def locked(path: Path, wait: bool = True) -> int | None:
         if not wait and time.time() - path.stat().st_mtime < _OLD_SECONDS:
             raise BlockingIOError
         return None
+    # Of other systems.
     import fcntl
 
     try:

@@ -156,6 +156,7 @@ def _opened(path: Path, number: int | None) -> tuple[Level, Any, str | None]:
 @contextmanager
 def _refused() -> Iterator[None]:
     """ImageError for whatever zarr and its codecs make of a damaged folder."""
+    # An extra.
     import zarr.errors
 
     failures = (*source.BROKEN, ImportError, MemoryError, zarr.errors.BaseZarrError)

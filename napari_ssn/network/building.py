@@ -60,6 +60,7 @@ def _kind(architecture: Architecture) -> Any:
     if architecture.backbone in library.UNETS:
         return partial(library.backbone_of, architecture.backbone)
     library.check_parts(architecture.backbone)
+    # MONAI takes seconds to import, and the shipped models do without.
     from monai.networks import nets
 
     return getattr(nets, architecture.backbone)

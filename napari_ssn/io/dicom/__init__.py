@@ -19,6 +19,7 @@ def list_series(path: str | os.PathLike[str]) -> tuple[SeriesInfo, ...]:
 
     ImageError, in one sentence, if nothing is there or there are no images.
     """
+    # pydicom is an extra.
     from napari_ssn.io.dicom import read
 
     return read.list_series(Path(path))
