@@ -110,7 +110,10 @@ _CONTROLS = {
     "getExistingDirectory", "getOpenFileNames",
 }  # fmt: skip
 #: What a person reads at once.
-_SAYING = {"_failed", "_tell", "echo", "notify", "print", "say", "setText", "tell"}
+_SAYING = {
+    "Note", "_failed", "_say", "_tell", "announce", "echo", "notify", "print", "question", "say",
+    "setLabelText", "setText", "show_info", "show_warning", "tell",
+}  # fmt: skip
 #: Of a table's or a window's own languages: shaders, style sheets, SQL.
 _CODE = re.compile(r"[{};]\n| = |^(insert|select) ")
 _WORD = re.compile(r"[^\w\s…]?[^\W\d_][\w'’-]*[^\w\s]*")
