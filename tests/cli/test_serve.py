@@ -112,11 +112,16 @@ def test_a_server_that_is_killed_in_a_run_is_told(tmp_path: Path) -> None:
         there = Distant.of(read_card(folder), server, patience=0.5)
         # Thousands of tiles: it does not end before it is killed.
         volume = Volume(noise_image((60, 300, 300))[None], oblique_affine())
-        watch = Watch(progress=lambda done, total: process.kill())
-        began = time.monotonic()
+        killed: list[float] = []
+
+        def kill(done: int, total: int) -> None:
+            killed.append(time.monotonic())
+            process.kill()
+
         with pytest.raises(ServerError, match=r"cannot be reached|broke off"):
-            there.segment(volume, watch=watch)
-        assert time.monotonic() - began < 10
+            there.segment(volume, watch=Watch(progress=kill))
+        # What comes before takes as long as the computer is busy.
+        assert time.monotonic() - killed[0] < 10
     assert process.returncode == -signal.SIGKILL
 
 
