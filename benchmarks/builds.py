@@ -26,7 +26,7 @@ _FIGURE = re.compile(r"([\d.]+) (ms|s)\b")
 # How a part of a line begins that is of something else than this package.
 _OTHERS = re.compile(
     r"LowRankMultivariateNormal|napari from|pydicom|10,000 draws|[\d,]+ pairs|the bare network|"
-    r"from whole label maps|dense, |with the dense|one pass|plain layers|the same layers"
+    r"from whole label maps|dense(, | argmax)|with the dense|one pass|plain layers|the same layers"
 )
 #: A figure that is printed with so few digits says nothing about a twentieth.
 _LEAST_DIGITS = 2
