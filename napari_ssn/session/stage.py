@@ -173,8 +173,7 @@ class Stage(Parts):
         self.results.leave()
         result = self.result = entry.prediction
         self.seconds = entry.seconds
-        for channel in ("spread", "directions"):
-            self._runner.cancel(channel)
+        self._runner.cancel("spread")
         for part in self._parts:
             part.begin(result)
         listed()

@@ -12,6 +12,7 @@ from napari_ssn import prediction
 from napari_ssn.core.kinds import DirectionKind
 from napari_ssn.prediction.choice import Choice, Drawing, Point, Question
 from napari_ssn.prediction.curve import stop_of, stops
+from napari_ssn.session.derived import Derived
 from napari_ssn.session.history import Deed, History
 from napari_ssn.session.part import SessionPart
 from napari_ssn.session.records import Settings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_ssn.core.directions.principal import Directions
     from napari_ssn.core.summaries.lesions import Lesions
     from napari_ssn.prediction.prediction import Prediction
 
@@ -50,7 +52,10 @@ class Walk(SessionPart):
         self.here.curve.changed.connect(self.moved.emit)
         self.grip: Choice | None = None
         self.selected: int | None = None
-        self._runner = runner
+        self._turned: Derived[tuple[Prediction, DirectionKind], Directions] = Derived(
+            runner, "directions", lambda key, cancel: key[0].bases.find(key[1]), self._not_turned
+        )
+        self._turned.changed.connect(self._turn_on)
         self._settings = settings
         self._failed = failed
         #: Steps of the result on show.
@@ -218,17 +223,21 @@ class Walk(SessionPart):
         if result is None:
             self.here.choice = replace(self.choice, basis=basis)
         elif basis in result.bases.kinds:
-            self._runner.cancel("directions")
+            self._turned.forget()
             if basis != self.choice.basis:
                 self._show(self.choice.begun(basis=basis, direction=0))
         else:
-            self._runner.submit(
-                "directions",
-                lambda progress, cancel: result.bases.find(basis),
-                # By then the result may have another spread: asked again, of that one.
-                lambda found: self.turn(basis),
-                self._failed,
-            )
+            self._turned.want((result, basis))
+
+    def _turn_on(self) -> None:
+        # By then the result may have another spread: asked again, of that one.
+        if self._turned.key is not None:
+            self.turn(self._turned.key[1])
+
+    def _not_turned(self, words: str) -> None:
+        # Whoever asks again is not told that it had failed before.
+        self._turned.forget()
+        self._failed(words)
 
     def show(self, choice: Choice) -> None:
         """Show a hypothesis, and walk on from it along directions chosen as they are now."""

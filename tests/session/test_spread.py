@@ -12,6 +12,8 @@ import pytest
 
 from napari_ssn.core.directions.principal import principal_directions
 from napari_ssn.core.spread import Spread
+from napari_ssn.errors import DeviceError
+from napari_ssn.prediction import bases
 from napari_ssn.prediction.choice import Choice, Point
 from napari_ssn.session import Session
 from tests.support.helpers import noise_image, tiny_model
@@ -31,6 +33,21 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
 @pytest.fixture
 def flat(tmp_path: Path) -> Path:
     return tiny_model(tmp_path / "flat", calibration=2.0)
+
+
+def test_directions_that_could_not_be_found_are_looked_for_again(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DeviceError("There is not memory enough.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bases, "principal_directions", full)
+        session.walk.turn("plain")
+    assert session.note.error and session.note.text.startswith("There is not memory enough.")
+    assert session.walk.here.directions.kind == "label-weighted"
+    session.walk.turn("plain")
+    assert session.walk.here.directions.kind == "plain"
 
 
 @pytest.mark.parametrize("kind", ["plain", "varimax"])
