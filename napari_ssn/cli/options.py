@@ -62,6 +62,8 @@ Insecure = Annotated[
 
 #: Formats of a result, by the words for them.
 FORMATS = {one.word: one for one in WRITTEN}
+#: All of them, each with what it is.
+FORMATS_TOLD = ", ".join(f"{one.word} ({one.title})" for one in WRITTEN)
 if TYPE_CHECKING:
     # Nobody knows before which there are.
     class Format(StrEnum):

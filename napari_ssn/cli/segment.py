@@ -103,12 +103,8 @@ def segment(
         list[options.Format] | None,
         typer.Option(
             "--format",
-            help="Of the label maps: NIfTI, 3D Slicer's segmentation, or DICOM, which needs a "
-            "DICOM series and names the patient as that does: a segmentation (dicom-seg), a "
-            "structured report of sizes and ranges with it (dicom-sr), contours for radiotherapy "
-            "with what 95, 50 and 5 % agree on (rtstruct), probabilities (dicom-pm, or as a "
-            "segmentation of fractions, dicom-fractional), a segmentation of the newer kind "
-            "(dicom-labelmap), the report as a picture (dicom-sc). May be given several times.",
+            help=f"Of the results: {options.FORMATS_TOLD}. DICOM needs a DICOM series, and "
+            "names the patient as that does. May be given several times.",
             show_default="nifti",
         ),
     ] = None,
